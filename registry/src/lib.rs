@@ -1,0 +1,1 @@
+//! chasqui-registry
