@@ -1,1 +1,21 @@
-//! chasqui-runtime
+//! How a model answers: ONNX bytes in, a checked, immutable [`Model`] out, tensors through it.
+//!
+//! Nothing here does I/O, keeps time or logs. Files are measured against [`Limits`] before anything is
+//! allocated for them, panics of the inference engine are contained, and decision trees never go through
+//! tract's own operator (its binary labels are wrong) but through the flat forest of this crate.
+
+mod answer;
+mod datatype;
+mod error;
+mod limits;
+mod model;
+mod signature;
+mod tensor;
+
+pub use answer::{Prediction, Value, feature_value, prediction};
+pub use datatype::DataType;
+pub use error::ModelError;
+pub use limits::Limits;
+pub use model::Model;
+pub use signature::{Feature, FeatureKind, Outputs, Signature, Task, TensorSpec};
+pub use tensor::{Tensor, TensorData};

@@ -1,0 +1,113 @@
+//! Reads single values out of input and output tensors by the signature, without copying.
+
+use crate::{Signature, Tensor};
+
+/// One cell: nothing, a number or a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// NaN, or absent.
+    Missing,
+    /// Any numeric type, booleans as 0 and 1.
+    Number(f64),
+    /// UTF-8 text.
+    Text(&'a str),
+}
+
+/// What a model said about one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction<'a> {
+    /// The class.
+    pub label: Option<Value<'a>>,
+    /// Probability of the positive class (the last of two), or of the predicted class among more.
+    pub score: Option<f64>,
+    /// The number of a regression.
+    pub value: Option<f64>,
+}
+
+/// The value of `feature` in `row`; missing when either does not exist.
+pub fn feature_value<'a>(
+    signature: &Signature,
+    inputs: &'a [Tensor],
+    row: usize,
+    feature: usize,
+) -> Value<'a> {
+    let Some(feature) = signature.features.get(feature) else { return Value::Missing };
+    let Some(tensor) = inputs.get(feature.input) else { return Value::Missing };
+    cell(tensor, row, feature.column)
+}
+
+/// The prediction for `row`, read from the outputs that the signature gives a role.
+///
+/// A model with scores but no label output gets the label from the highest score, of two classes the positive
+/// one from 0.5 upwards.
+pub fn prediction<'a>(signature: &'a Signature, outputs: &'a [Tensor], row: usize) -> Prediction<'a> {
+    let output = |position: Option<usize>| position.and_then(|position| outputs.get(position));
+    let value = output(signature.roles.value).and_then(|tensor| number(cell(tensor, row, 0)));
+    let own_label = output(signature.roles.label).map(|tensor| cell(tensor, row, 0));
+    let Some(scores) = output(signature.roles.scores) else {
+        return Prediction { label: own_label, score: None, value };
+    };
+    let columns = columns(scores);
+    let (best, best_score) = highest(scores, row, columns);
+    let positive = if columns <= 2 { number(cell(scores, row, columns - 1)) } else { None };
+    let label = own_label.or_else(|| {
+        let class = if columns == 1 { usize::from(best_score? >= 0.5) } else { best };
+        signature.classes.get(class).map(|name| class_value(name))
+    });
+    let score = positive.or_else(|| {
+        let class = label.and_then(|label| class_position(signature, label));
+        class.map_or(best_score, |class| number(cell(scores, row, class)))
+    });
+    Prediction { label, score, value }
+}
+
+fn columns(tensor: &Tensor) -> usize {
+    if tensor.shape.len() < 2 { 1 } else { tensor.shape[1..].iter().product::<usize>().max(1) }
+}
+
+fn cell(tensor: &Tensor, row: usize, column: usize) -> Value<'_> {
+    let columns = columns(tensor);
+    if column >= columns {
+        return Value::Missing;
+    }
+    let index = row * columns + column;
+    if let Some(text) = tensor.data.text(index) {
+        return Value::Text(text);
+    }
+    match tensor.data.number(index) {
+        Some(number) if !number.is_nan() => Value::Number(number),
+        _ => Value::Missing,
+    }
+}
+
+fn number(value: Value<'_>) -> Option<f64> {
+    match value {
+        Value::Number(number) => Some(number),
+        _ => None,
+    }
+}
+
+fn highest(scores: &Tensor, row: usize, columns: usize) -> (usize, Option<f64>) {
+    let mut best = (0, None);
+    for column in 0..columns {
+        let Some(score) = number(cell(scores, row, column)) else { continue };
+        // Of two equal halves the positive class wins, as a threshold of 0.5 would have it.
+        let wins = best.1.is_none_or(|highest| score > highest || (columns == 2 && score == highest));
+        if wins {
+            best = (column, Some(score));
+        }
+    }
+    best
+}
+
+fn class_value(name: &str) -> Value<'_> {
+    name.parse().map_or(Value::Text(name), Value::Number)
+}
+
+fn class_position(signature: &Signature, label: Value<'_>) -> Option<usize> {
+    signature.classes.iter().position(|class| match label {
+        Value::Text(text) => class == text,
+        Value::Number(number) => class.parse() == Ok(number),
+        Value::Missing => false,
+    })
+}

@@ -1,0 +1,207 @@
+//! What a model takes and gives: tensors, named features, classes and the roles of its outputs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DataType, ModelError};
+
+/// Name, type and shape of one input or output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorSpec {
+    /// The name in the graph.
+    pub name: String,
+    /// The type of its elements.
+    pub datatype: DataType,
+    /// Sizes of the axes, -1 where variable; the first is the batch.
+    pub shape: Vec<i64>,
+}
+
+/// Whether a named feature is a number or a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeatureKind {
+    /// Any numeric or boolean type.
+    Number,
+    /// UTF-8 text.
+    Text,
+}
+
+/// Where a named field of a record lives among the input tensors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    /// The field's name.
+    pub name: String,
+    /// Number or text.
+    pub kind: FeatureKind,
+    /// Position of the input tensor.
+    pub input: usize,
+    /// Column within its second axis; 0 for an input of one axis.
+    pub column: usize,
+}
+
+/// What a model predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// A number.
+    Regression,
+    /// One of two classes.
+    Binary,
+    /// One of three or more classes.
+    Multiclass,
+}
+
+/// Positions of the outputs that carry the prediction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// The class, as text or whole number, one per row.
+    pub label: Option<usize>,
+    /// The probabilities, one column per class, or a single column for the positive class.
+    pub scores: Option<usize>,
+    /// The predicted number of a regression.
+    pub value: Option<usize>,
+}
+
+/// Everything a caller needs to know to ask a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// Inputs in the order `predict` takes them.
+    pub inputs: Vec<TensorSpec>,
+    /// Outputs in the order `predict` returns them.
+    pub outputs: Vec<TensorSpec>,
+    /// Named fields; empty when the inputs are not tables (images, for instance).
+    pub features: Vec<Feature>,
+    /// What is predicted, where the graph or its metadata says so.
+    pub task: Option<Task>,
+    /// Class labels in the order of the columns of the scores; whole numbers in decimal.
+    pub classes: Vec<String>,
+    /// Which output is what.
+    pub roles: Outputs,
+}
+
+impl Signature {
+    /// Renames the features in input and column order.
+    pub fn with_feature_names(mut self, names: &[String]) -> Result<Self, ModelError> {
+        if names.len() != self.features.len() {
+            return Err(ModelError::Input(format!(
+                "{} feature names given, the model has {} features",
+                names.len(),
+                self.features.len()
+            )));
+        }
+        for (position, name) in names.iter().enumerate() {
+            if name.is_empty() {
+                return Err(ModelError::Input(format!("the name of feature {position} is empty")));
+            }
+            if names[..position].contains(name) {
+                return Err(ModelError::Input(format!("the feature name `{name}` occurs twice")));
+            }
+        }
+        for (feature, name) in self.features.iter_mut().zip(names) {
+            feature.name.clone_from(name);
+        }
+        Ok(self)
+    }
+
+    /// Says why `other` may not replace this signature under its callers; `None` when it may.
+    ///
+    /// Inputs, outputs they may ask for, features, classes and task must stay; a numeric input may change to
+    /// another numeric type that holds the old one's values, and a fixed axis may become variable.
+    pub fn clash(&self, other: &Signature) -> Option<String> {
+        self.clash_of_inputs(other)
+            .or_else(|| self.clash_of_outputs(other))
+            .or_else(|| self.clash_of_features(other))
+            .or_else(|| self.clash_of_meaning(other))
+    }
+
+    fn clash_of_inputs(&self, other: &Signature) -> Option<String> {
+        for input in &self.inputs {
+            let Some(replacement) = other.inputs.iter().find(|spec| spec.name == input.name) else {
+                return Some(format!("the input `{}` is missing", input.name));
+            };
+            if !holds(replacement.datatype, input.datatype) {
+                return Some(format!(
+                    "the input `{}` is {}, was {}",
+                    input.name, replacement.datatype, input.datatype
+                ));
+            }
+            let fits = input.shape.len() == replacement.shape.len()
+                && input.shape.iter().zip(&replacement.shape).all(|(old, new)| *new == -1 || new == old);
+            if !fits {
+                return Some(format!(
+                    "the input `{}` has the shape {:?}, had {:?}",
+                    input.name, replacement.shape, input.shape
+                ));
+            }
+        }
+        let added = other.inputs.iter().find(|spec| self.inputs.iter().all(|old| old.name != spec.name))?;
+        Some(format!("the input `{}` is new", added.name))
+    }
+
+    fn clash_of_outputs(&self, other: &Signature) -> Option<String> {
+        for output in &self.outputs {
+            let Some(replacement) = other.outputs.iter().find(|spec| spec.name == output.name) else {
+                return Some(format!("the output `{}` is missing", output.name));
+            };
+            if replacement.datatype != output.datatype {
+                return Some(format!(
+                    "the output `{}` is {}, was {}",
+                    output.name, replacement.datatype, output.datatype
+                ));
+            }
+            if replacement.shape.len() != output.shape.len() {
+                return Some(format!(
+                    "the output `{}` has {} axes, had {}",
+                    output.name,
+                    replacement.shape.len(),
+                    output.shape.len()
+                ));
+            }
+        }
+        None
+    }
+
+    fn clash_of_features(&self, other: &Signature) -> Option<String> {
+        for feature in &self.features {
+            let input = &self.inputs.get(feature.input)?.name;
+            let Some(replacement) = other.features.iter().find(|candidate| candidate.name == feature.name)
+            else {
+                return Some(format!("the feature `{}` is missing", feature.name));
+            };
+            if replacement.kind != feature.kind {
+                return Some(format!("the feature `{}` changed between number and text", feature.name));
+            }
+            let place = other.inputs.get(replacement.input).map(|spec| &spec.name);
+            if place != Some(input) || replacement.column != feature.column {
+                return Some(format!("the feature `{}` has moved to another column", feature.name));
+            }
+        }
+        let added = other.features.iter().find(|new| self.features.iter().all(|old| old.name != new.name))?;
+        Some(format!("the feature `{}` is new", added.name))
+    }
+
+    fn clash_of_meaning(&self, other: &Signature) -> Option<String> {
+        if self.task != other.task {
+            return Some(format!("the task is {:?}, was {:?}", other.task, self.task));
+        }
+        if self.classes != other.classes {
+            return Some(format!("the classes are {:?}, were {:?}", other.classes, self.classes));
+        }
+        None
+    }
+}
+
+/// Whether an input of type `wide` takes every value of `narrow` ([`crate::Model::predict`] converts).
+fn holds(wide: DataType, narrow: DataType) -> bool {
+    use DataType::{Bool, Fp16, Fp32, Fp64, Int8, Int16, Int32, Int64, Uint8, Uint16, Uint32};
+    if wide == narrow {
+        return true;
+    }
+    match narrow {
+        Bool => wide.is_number(),
+        Fp16 => matches!(wide, Fp32 | Fp64),
+        Fp32 | Int32 | Uint32 => wide == Fp64 || (wide == Int64 && narrow != Fp32),
+        Int8 | Uint8 => matches!(wide, Int16 | Int32 | Int64 | Fp32 | Fp64),
+        Int16 | Uint16 => matches!(wide, Int32 | Int64 | Fp32 | Fp64),
+        _ => false,
+    }
+}
