@@ -1,0 +1,26 @@
+//! How sure the scan must be before it raises an alarm.
+
+use serde::{Deserialize, Serialize};
+
+/// Parameters of [`scan`](crate::scan()).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriftPolicy {
+    /// Chance of a false alarm per model and year.
+    pub alpha: f64,
+    /// How many windows a year has: 52 for weekly windows.
+    pub windows_per_year: f64,
+    /// A column with fewer usable values in the merged windows is not tested.
+    pub min_rows: u64,
+    /// A distance (Kolmogorov–Smirnov or total variation) below this never alarms, however sure it is: with
+    /// hundreds of thousands of rows every difference is significant.
+    pub min_effect: f64,
+    /// A change of the missing share below this never alarms.
+    pub min_missing_change: f64,
+}
+
+impl Default for DriftPolicy {
+    fn default() -> Self {
+        Self { alpha: 0.05, windows_per_year: 52.0, min_rows: 30, min_effect: 0.01, min_missing_change: 0.01 }
+    }
+}
