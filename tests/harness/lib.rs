@@ -1,0 +1,8 @@
+//! What every black-box test starts from: the real binary on a folder of its own, and a client for it.
+//! The tests live in `api/` (one module per route or promise), `journeys/` and `load/`.
+
+mod peers;
+mod server;
+
+pub use peers::{chromium, postgres_database, python, s3_endpoint, s3_bucket};
+pub use server::{Answer, Server, ServerBuilder, binary};
