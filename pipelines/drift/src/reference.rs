@@ -4,6 +4,7 @@ mod membership;
 mod number;
 mod text;
 
+pub(crate) use membership::fnv1a;
 pub use number::NumberReference;
 pub(crate) use text::TextCell;
 pub use text::TextReference;

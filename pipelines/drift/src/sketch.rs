@@ -4,8 +4,8 @@ mod frequent;
 mod number;
 mod text;
 
-pub(crate) use number::NumberTally;
-pub(crate) use text::TextTally;
+pub(crate) use number::{NumberTally, saturating_sum};
+pub(crate) use text::{TextTally, bucket_of};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,6 @@ use crate::{DriftError, Reference};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sketch {
     pub(crate) missing: u64,
-    #[serde(flatten)]
     pub(crate) cells: Cells,
 }
 
@@ -34,7 +33,7 @@ impl Sketch {
     pub fn new(reference: &Reference) -> Self {
         let cells = match reference {
             Reference::Number(number) => Cells::Number(NumberTally::with_cells(number.cuts.len() + 1)),
-            Reference::Text(text) => Cells::Text(TextTally::of(vec![0; text.values.len()], 0)),
+            Reference::Text(text) => Cells::Text(TextTally::with_cells(text.values.len())),
         };
         Self { missing: 0, cells }
     }

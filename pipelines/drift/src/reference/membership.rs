@@ -48,7 +48,9 @@ pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
 
 impl Serialize for Membership {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let hex: String = self.words.iter().map(|word| format!("{word:016x}")).collect();
+        let digits =
+            self.words.iter().flat_map(|word| (0..16).rev().map(move |place| word >> (4 * place) & 15));
+        let hex: String = digits.filter_map(|digit| char::from_digit(digit as u32, 16)).collect();
         serializer.serialize_str(&hex)
     }
 }

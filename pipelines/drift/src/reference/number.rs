@@ -69,7 +69,8 @@ impl NumberReference {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let runs = Runs::of(&sorted);
-        let decile_cuts = runs.decile_cuts(&sorted);
+        let mut decile_cuts = runs.decile_cuts(&sorted);
+        decile_cuts.retain(|cut| cut.is_finite());
         let mut cuts = runs.cuts(&sorted);
         cuts.extend(&decile_cuts);
         cuts.retain(|cut| cut.is_finite());

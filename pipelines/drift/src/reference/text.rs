@@ -1,11 +1,14 @@
 //! Cells of a categorical training column: the 200 most frequent values, the rest, and what was never seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::membership::Membership;
-use crate::{DriftError, sketch::TextTally};
+use crate::{
+    DriftError,
+    sketch::{TextTally, bucket_of},
+};
 
 const MAX_VALUES: usize = 200;
 /// A longer value never gets a cell of its own (bytes).
@@ -24,6 +27,8 @@ pub struct TextReference {
     /// Values that stood in exactly one row: their share estimates how many unseen values a fresh sample of the
     /// same source holds (Good 1953).
     pub(crate) single: u64,
+    /// In tests, values that stood in fewer rows than this are grouped with the unseen ones.
+    pub(crate) fold_below: u64,
     pub(crate) missing: u64,
     pub(crate) tally: TextTally,
     #[serde(skip)]
@@ -35,6 +40,7 @@ impl PartialEq for TextReference {
         self.values == other.values
             && self.rare == other.rare
             && self.single == other.single
+            && self.fold_below == other.fold_below
             && self.missing == other.missing
             && self.tally == other.tally
     }
@@ -45,6 +51,7 @@ struct StoredTextReference {
     values: Vec<String>,
     rare: Membership,
     single: u64,
+    fold_below: u64,
     missing: u64,
     tally: TextTally,
 }
@@ -53,7 +60,7 @@ impl TryFrom<StoredTextReference> for TextReference {
     type Error = DriftError;
 
     fn try_from(stored: StoredTextReference) -> Result<Self, DriftError> {
-        let StoredTextReference { values, rare, single, missing, tally } = stored;
+        let StoredTextReference { values, rare, single, fold_below, missing, tally } = stored;
         let positions = positions_of(&values);
         if positions.len() != values.len() {
             return Err(DriftError::Invalid("a category stands twice".into()));
@@ -61,7 +68,7 @@ impl TryFrom<StoredTextReference> for TextReference {
         if !tally.has_cells(values.len()) {
             return Err(DriftError::Invalid("counts and categories do not match".into()));
         }
-        Ok(Self { values, rare, single, missing, tally, positions })
+        Ok(Self { values, rare, single, fold_below, missing, tally, positions })
     }
 }
 
@@ -91,12 +98,22 @@ impl TextReference {
         if frequent.len() > MAX_VALUES {
             rare.extend(frequent.split_off(MAX_VALUES));
         }
-        let rest = rare.iter().map(|(_, count)| count).sum();
-        let tally = TextTally::of(frequent.iter().map(|(_, count)| *count).collect(), rest);
+        let fold_below = fold_below(&frequent, &rare);
+        let mut tally = TextTally::with_cells(frequent.len());
+        tally.counts = frequent.iter().map(|(_, count)| *count).collect();
+        for (value, count) in &rare {
+            tally.rest += count;
+            tally.buckets[bucket_of(value)] += count;
+        }
         let values: Vec<String> = frequent.into_iter().map(|(value, _)| value.to_owned()).collect();
         let rare = Membership::of(rare.iter().map(|(value, _)| *value));
         let positions = positions_of(&values);
-        Self { values, rare, single, missing, tally, positions }
+        Self { values, rare, single, fold_below, missing, tally, positions }
+    }
+
+    /// Whether tests group rare and unseen values.
+    pub(crate) fn folds(&self) -> bool {
+        self.fold_below > 1
     }
 
     pub(crate) fn cell_of(&self, value: &str) -> TextCell {
@@ -106,6 +123,20 @@ impl TextReference {
             None => TextCell::New,
         }
     }
+}
+
+/// The smallest count above all of `rare` in which no value stood.
+///
+/// Choosing cells by their counts overestimates them and underestimates the others: values seen r times or less
+/// have the expected share Σ s·N(s)/N over s ≤ r + 1, where N(s) values stood in s rows (Good 1953), while they
+/// hold only the part s ≤ r of it. The two agree where N(r + 1) = 0.
+fn fold_below(frequent: &[(&str, u64)], rare: &[(&str, u64)]) -> u64 {
+    let counts: HashSet<u64> = frequent.iter().map(|(_, count)| *count).collect();
+    let mut fold_below = rare.iter().map(|(_, count)| count + 1).max().unwrap_or(1);
+    while counts.contains(&fold_below) {
+        fold_below += 1;
+    }
+    fold_below
 }
 
 fn positions_of(values: &[String]) -> HashMap<String, usize> {

@@ -38,7 +38,7 @@ impl NumberTally {
     }
 
     pub(crate) fn has_cells(&self, cells: usize) -> bool {
-        self.counts.len() == cells && self.sums.len() == cells
+        self.counts.len() == cells && self.sums.len() == cells && self.finite == saturating_sum(&self.counts)
     }
 
     /// Rows counted, infinite ones included.
@@ -120,4 +120,9 @@ impl NumberTally {
 /// Sums of huge values stop at the largest float: JSON has no infinity.
 fn bounded(x: f64) -> f64 {
     if x.is_nan() { 0.0 } else { x.clamp(f64::MIN, f64::MAX) }
+}
+
+/// Counts read from storage may be anything: their sum stops at the largest.
+pub(crate) fn saturating_sum<'a>(counts: impl IntoIterator<Item = &'a u64>) -> u64 {
+    counts.into_iter().fold(0, |sum, count| sum.saturating_add(*count))
 }

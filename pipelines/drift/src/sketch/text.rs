@@ -2,8 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::frequent::Frequent;
-use crate::{DriftError, reference::TextCell};
+use super::{frequent::Frequent, number::saturating_sum};
+use crate::{
+    DriftError,
+    reference::{TextCell, fnv1a},
+};
+
+/// Into how many groups rare values are hashed.
+const BUCKETS: usize = 16;
 
 /// What was counted of a categorical column: one count per frequent value, the rest, and values never seen before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,13 +17,21 @@ pub(crate) struct TextTally {
     pub(crate) counts: Vec<u64>,
     pub(crate) rest: u64,
     pub(crate) new: u64,
+    /// The rows of `rest` and `new` by the hash of their value.
+    pub(crate) buckets: [u64; BUCKETS],
     #[serde(default, skip_serializing_if = "Frequent::is_empty")]
     pub(crate) new_values: Frequent,
 }
 
 impl TextTally {
-    pub(crate) fn of(counts: Vec<u64>, rest: u64) -> Self {
-        Self { counts, rest, new: 0, new_values: Frequent::default() }
+    pub(crate) fn with_cells(cells: usize) -> Self {
+        Self {
+            counts: vec![0; cells],
+            rest: 0,
+            new: 0,
+            buckets: [0; BUCKETS],
+            new_values: Frequent::default(),
+        }
     }
 
     pub(crate) fn has_cells(&self, cells: usize) -> bool {
@@ -25,10 +39,14 @@ impl TextTally {
     }
 
     pub(crate) fn seen(&self) -> u64 {
-        self.counts.iter().chain([&self.rest, &self.new]).fold(0, |sum, count| sum.saturating_add(*count))
+        saturating_sum(self.counts.iter().chain([&self.rest, &self.new]))
     }
 
     pub(crate) fn add(&mut self, cell: TextCell, value: &str) {
+        if !matches!(cell, TextCell::Value(_)) {
+            let bucket = &mut self.buckets[bucket_of(value)];
+            *bucket = bucket.saturating_add(1);
+        }
         let count = match cell {
             TextCell::Value(position) => self.counts.get_mut(position),
             TextCell::Rest => Some(&mut self.rest),
@@ -50,9 +68,17 @@ impl TextTally {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine = mine.saturating_add(*theirs);
         }
+        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine = mine.saturating_add(*theirs);
+        }
         self.rest = self.rest.saturating_add(other.rest);
         self.new = self.new.saturating_add(other.new);
         self.new_values.merge(&other.new_values);
         Ok(())
     }
+}
+
+/// The group of a rare value: known before any count, so that grouping favours no value.
+pub(crate) fn bucket_of(value: &str) -> usize {
+    (fnv1a(value.as_bytes()) % BUCKETS as u64) as usize
 }
