@@ -5,12 +5,25 @@
 //! tract's own operator (its binary labels are wrong) but through the flat forest of this crate.
 
 mod answer;
+mod array;
+mod attributes;
+mod classes;
+mod conversion;
 mod datatype;
 mod error;
+mod forest;
+mod initializer;
+mod inspection;
+mod kernel;
 mod limits;
 mod model;
+mod native;
+mod network;
+mod reading;
 mod signature;
 mod tensor;
+mod transform;
+mod wire;
 
 pub use answer::{Prediction, Value, feature_value, prediction};
 pub use datatype::DataType;

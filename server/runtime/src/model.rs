@@ -1,21 +1,42 @@
-//! A loaded model.
+//! A loaded model: checked, planned for one of the two engines, tried once, then immutable.
 
-use crate::{Limits, ModelError, Signature, Tensor};
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use smallvec::SmallVec;
+use tract_onnx::pb::GraphProto;
+
+use crate::kernel::Kernel;
+use crate::native::Native;
+use crate::network::Network;
+use crate::{
+    DataType, Limits, ModelError, Signature, Tensor, TensorData, TensorSpec, conversion, inspection, reading,
+};
+
+/// What runs the graph.
+#[derive(Debug)]
+enum Engine {
+    Native(Native),
+    Network(Network),
+}
 
 /// A checked, immutable, shareable model.
 #[derive(Debug)]
 pub struct Model {
+    engine: Engine,
     signature: Signature,
     memory_bytes: usize,
 }
 
 impl Model {
-    /// Reads an ONNX file.
+    /// Reads an ONNX file: checks it against the limits, plans it, and runs it once on an empty row.
+    ///
+    /// Whatever the bytes are, this returns; panics of the inference engine become [`ModelError::Invalid`].
     pub fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
-        if bytes.len() > limits.max_bytes {
-            return Err(ModelError::Invalid("the file is too large".into()));
-        }
-        Err(ModelError::Invalid("not ONNX".into()))
+        let loaded = catch_unwind(AssertUnwindSafe(|| load(bytes, limits)));
+        loaded.unwrap_or_else(|panic| {
+            Err(ModelError::Invalid(format!("reading the model failed: {}", panic_text(&*panic))))
+        })
     }
 
     /// What the model takes and gives.
@@ -29,7 +50,165 @@ impl Model {
     }
 
     /// Answers a batch: tensors in the order of the signature's inputs, outputs in the order of its outputs.
-    pub fn predict(&self, _inputs: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
-        Err(ModelError::Failed("not ready".into()))
+    ///
+    /// All inputs have the same, positive number of rows. Any numeric type may stand for a floating-point one
+    /// (rounded to the nearest), whole numbers of any type for whole numbers in range, and a tensor `[N]` for
+    /// `[N, 1]` and the reverse. Panics of the engine become [`ModelError::Failed`].
+    pub fn predict(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, ModelError> {
+        let specs = &self.signature.inputs;
+        if inputs.len() != specs.len() {
+            return Err(ModelError::Input(format!(
+                "{} inputs are expected, {} were given",
+                specs.len(),
+                inputs.len()
+            )));
+        }
+        let rows = inputs.first().map_or(0, Tensor::rows);
+        if rows == 0 {
+            return Err(ModelError::Input("a batch needs at least one row".into()));
+        }
+        let mut fitted: SmallVec<[Cow<'_, Tensor>; 8]> = SmallVec::with_capacity(inputs.len());
+        for (tensor, spec) in inputs.iter().zip(specs) {
+            fitted.push(fit(tensor, spec, rows)?);
+        }
+        let references: SmallVec<[&Tensor; 8]> = fitted.iter().map(AsRef::as_ref).collect();
+        let answer = catch_unwind(AssertUnwindSafe(|| self.engine.run(&references, rows)));
+        answer.unwrap_or_else(|panic| Err(ModelError::Failed(panic_text(&*panic))))
     }
+}
+
+impl Engine {
+    fn run(&self, inputs: &[&Tensor], rows: usize) -> Result<Vec<Tensor>, ModelError> {
+        match self {
+            Engine::Native(native) => native.run(inputs),
+            Engine::Network(network) => network.run(inputs, rows),
+        }
+    }
+}
+
+fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
+    let mut proto = inspection::decode(bytes, limits)?;
+    let Some(graph) = proto.graph.take() else {
+        return Err(ModelError::Invalid("the file is not ONNX: it has no graph".into()));
+    };
+    proto.graph = Some(graph.clone());
+    let inputs = reading::inputs(&graph)?;
+    let native = Native::plan(&graph, reading::computes_in_double(&proto))?;
+    let columns = native.as_ref().and_then(|native| native.kernels().filter_map(Kernel::columns).max());
+    let (engine, memory_bytes) = match native {
+        Some(native) => {
+            let memory = native.memory_bytes();
+            (Engine::Native(native), memory)
+        }
+        // Two plans, each with its own packing of the weights.
+        None => (Engine::Network(Network::plan(proto.clone(), &inputs)?), 3 * bytes.len()),
+    };
+    let outputs = try_out(&engine, &graph, &inputs, columns)?;
+    let meaning = reading::meaning(&proto, &graph, &outputs)?;
+    let signature = Signature {
+        features: reading::features(&proto, &inputs, columns)?,
+        inputs,
+        outputs,
+        task: meaning.task,
+        classes: meaning.classes,
+        roles: meaning.roles,
+    };
+    Ok(Model { engine, signature, memory_bytes: memory_bytes + size_of::<Model>() })
+}
+
+/// Runs the model on empty rows, one and two: it must run, and what comes out is what it declares.
+///
+/// Input that the model rightly refuses (an unknown category, an axis whose size only its author knows) is no
+/// fault; then the file's word is taken.
+fn try_out(
+    engine: &Engine,
+    graph: &GraphProto,
+    inputs: &[TensorSpec],
+    columns: Option<usize>,
+) -> Result<Vec<TensorSpec>, ModelError> {
+    let declared = reading::declared_outputs(graph);
+    let attempt = |rows: usize| {
+        let tensors: Vec<Tensor> = inputs.iter().map(|spec| empty(spec, rows, columns)).collect();
+        engine.run(&tensors.iter().collect::<Vec<_>>(), rows)
+    };
+    let unknown_axes = inputs.iter().any(|spec| spec.shape.iter().skip(1).any(|axis| *axis == -1));
+    match attempt(1).and_then(|one| Ok((one, attempt(2)?))) {
+        Ok((one, two)) => Ok(reading::tried_outputs(declared, &one, &two)),
+        Err(ModelError::Input(_)) => Ok(declared),
+        Err(_) if unknown_axes => Ok(declared),
+        Err(error) => Err(ModelError::Invalid(format!("the model does not run: {error}"))),
+    }
+}
+
+/// Rows of zeros or empty texts.
+fn empty(spec: &TensorSpec, rows: usize, columns: Option<usize>) -> Tensor {
+    let axes = spec.shape.iter().enumerate().map(|(axis, &size)| match (axis, size) {
+        (0, _) => rows,
+        (1, -1) => columns.unwrap_or(1),
+        (_, -1) => 1,
+        (_, size) => size as usize,
+    });
+    let shape: Vec<usize> = axes.collect();
+    let count = shape.iter().product();
+    let data = match spec.datatype {
+        DataType::Bytes => TensorData::Text(vec![String::new(); count]),
+        datatype => {
+            let zeros = TensorData::U8(vec![0; count]);
+            conversion::cast(&zeros, datatype).unwrap_or(zeros)
+        }
+    };
+    Tensor { shape, data }
+}
+
+/// The tensor as the model takes it, borrowed where it already is.
+fn fit<'a>(tensor: &'a Tensor, spec: &TensorSpec, rows: usize) -> Result<Cow<'a, Tensor>, ModelError> {
+    let named = |error: ModelError| match error {
+        ModelError::Input(text) => ModelError::Input(format!("input `{}`: {text}", spec.name)),
+        other => other,
+    };
+    tensor.check().map_err(named)?;
+    if !spec.shape.is_empty() && tensor.rows() != rows {
+        return Err(ModelError::Input(format!(
+            "input `{}` has {} rows, the first input has {rows}",
+            spec.name,
+            tensor.rows()
+        )));
+    }
+    let shape = fit_shape(&tensor.shape, &spec.shape).ok_or_else(|| {
+        ModelError::Input(format!(
+            "input `{}` has the shape {:?}, {:?} is expected",
+            spec.name, tensor.shape, spec.shape
+        ))
+    })?;
+    let carried = if spec.datatype == DataType::Fp16 { DataType::Fp32 } else { spec.datatype };
+    if tensor.datatype() == carried && shape == tensor.shape {
+        return Ok(Cow::Borrowed(tensor));
+    }
+    let data = if tensor.datatype() == carried {
+        tensor.data.clone()
+    } else {
+        conversion::accept(&tensor.data, carried).map_err(named)?
+    };
+    Ok(Cow::Owned(Tensor { shape: shape.into_owned(), data }))
+}
+
+fn fit_shape<'a>(shape: &'a [usize], spec: &[i64]) -> Option<Cow<'a, [usize]>> {
+    let matches = |shape: &[usize]| {
+        let axes = || shape.iter().zip(spec);
+        shape.len() == spec.len() && axes().all(|(&size, &axis)| axis == -1 || axis == size as i64)
+    };
+    if matches(shape) {
+        return Some(Cow::Borrowed(shape));
+    }
+    let other = match *shape {
+        [rows] => vec![rows, 1],
+        [rows, 1] => vec![rows],
+        _ => return None,
+    };
+    matches(&other).then_some(Cow::Owned(other))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the engine panicked").to_owned()
 }

@@ -52,7 +52,6 @@ macro_rules! with_values {
         }
     };
 }
-pub(crate) use with_values;
 
 impl TensorData {
     /// Number of elements.
@@ -138,6 +137,40 @@ impl Tensor {
     /// Size of the first axis; 1 for a scalar.
     pub fn rows(&self) -> usize {
         self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// The row `row` alone.
+    pub(crate) fn row(&self, row: usize) -> Tensor {
+        let Some(rows) = self.shape.first().copied().filter(|rows| *rows > 0) else { return self.clone() };
+        macro_rules! slice_each {
+            ($($kind:ident),*) => {
+                match &self.data { $(TensorData::$kind(values) => {
+                    let width = values.len() / rows;
+                    TensorData::$kind(values[row * width..(row + 1) * width].to_vec())
+                })* }
+            };
+        }
+        let data = slice_each!(Bool, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Text);
+        let mut shape = self.shape.clone();
+        shape[0] = 1;
+        Tensor { shape, data }
+    }
+
+    /// Puts the rows of `other` below.
+    pub(crate) fn append(&mut self, other: &Tensor) -> Result<(), ModelError> {
+        macro_rules! append_each {
+            ($($kind:ident),*) => {
+                match (&mut self.data, &other.data) {
+                    $((TensorData::$kind(values), TensorData::$kind(more)) => values.extend_from_slice(more),)*
+                    _ => return Err(ModelError::Failed("an output changed its type between rows".into())),
+                }
+            };
+        }
+        append_each!(Bool, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Text);
+        if let (Some(rows), Some(more)) = (self.shape.first_mut(), other.shape.first()) {
+            *rows += more;
+        }
+        self.check().map_err(|_| ModelError::Failed("an output changed its shape between rows".into()))
     }
 
     pub(crate) fn check(&self) -> Result<(), ModelError> {

@@ -1,0 +1,135 @@
+//! Operators that put columns together or pick some: `FeatureVectorizer`, `ArrayFeatureExtractor`.
+
+use crate::array::{Array, Shape};
+use crate::attributes::Attributes;
+use crate::{ModelError, TensorData};
+
+/// Columns of the table that a `FeatureVectorizer` makes.
+pub(super) fn vectorized_columns(node: Attributes<'_>) -> Result<usize, ModelError> {
+    let widths = node.ints("inputdimensions");
+    let columns = widths.iter().try_fold(0_usize, |sum, &width| sum.checked_add(width.try_into().ok()?));
+    let columns = columns.filter(|columns| (1..=1 << 20).contains(columns));
+    columns.ok_or_else(|| node.invalid("`inputdimensions` is missing or out of range"))
+}
+
+/// Numeric columns side by side, in single precision.
+pub(super) fn vectorize(inputs: &[Array<'_>], columns: usize) -> Result<Array<'static>, ModelError> {
+    let mut rows = None;
+    let mut found = 0;
+    for input in inputs {
+        let (input_rows, input_columns) = as_column(input)?;
+        if *rows.get_or_insert(input_rows) != input_rows {
+            return Err(ModelError::Input("the columns differ in their number of rows".into()));
+        }
+        found += input_columns;
+    }
+    let rows = rows.unwrap_or(0);
+    if found != columns {
+        return Err(ModelError::Input(format!("{columns} columns are expected, {found} were given")));
+    }
+    let mut values = vec![0.0; rows * columns];
+    let mut offset = 0;
+    for input in inputs {
+        let (_, width) = as_column(input)?;
+        let source = input.floats()?;
+        for (row, cells) in values.chunks_exact_mut(columns).enumerate() {
+            cells[offset..offset + width].copy_from_slice(&source[row * width..(row + 1) * width]);
+        }
+        offset += width;
+    }
+    Ok(Array::new(&[rows, columns], TensorData::F32(values)))
+}
+
+fn as_column(input: &Array<'_>) -> Result<(usize, usize), ModelError> {
+    match *input.shape() {
+        [rows] => Ok((rows, 1)),
+        _ => input.rows_and_columns(),
+    }
+}
+
+/// The columns of the first input's last axis that the second names.
+pub(super) fn extract(inputs: &[Array<'_>]) -> Result<Array<'static>, ModelError> {
+    let [input, indices] = inputs else {
+        return Err(ModelError::Invalid("ArrayFeatureExtractor needs two inputs".into()));
+    };
+    let columns = input.shape().last().copied().unwrap_or(1);
+    let mut picked = Vec::with_capacity(indices.data().len());
+    for index in 0..indices.data().len() {
+        let column = indices.data().number(index).filter(|column| *column >= 0.0);
+        match column.map(|column| column as usize).filter(|column| *column < columns) {
+            Some(column) => picked.push(column),
+            None => {
+                let message = format!("ArrayFeatureExtractor: an index is outside the {columns} columns");
+                return Err(ModelError::Input(message));
+            }
+        }
+    }
+    let mut shape = Shape::from_slice(if input.shape().len() < 2 { &[1, 1] } else { input.shape() });
+    if let Some(last) = shape.last_mut() {
+        *last = picked.len();
+    }
+    Ok(Array::new(&shape, pick(input.data(), columns.max(1), &picked)))
+}
+
+fn pick(data: &TensorData, columns: usize, picked: &[usize]) -> TensorData {
+    fn of<T: Clone>(values: &[T], columns: usize, picked: &[usize]) -> Vec<T> {
+        let rows = values.chunks_exact(columns);
+        rows.flat_map(|row| picked.iter().map(|&column| row[column].clone())).collect()
+    }
+    macro_rules! pick_each {
+        ($($kind:ident),*) => {
+            match data { $(TensorData::$kind(values) => TensorData::$kind(of(values, columns, picked)),)* }
+        };
+    }
+    pick_each!(Bool, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Text)
+}
+
+/// Arrays side by side along `axis`, all of one type.
+pub(crate) fn concat(inputs: &[Array<'_>], axis: i64) -> Result<Array<'static>, ModelError> {
+    let mismatch = || {
+        let shapes: Vec<&[usize]> = inputs.iter().map(Array::shape).collect();
+        ModelError::Input(format!("arrays of the shapes {shapes:?} do not stand side by side"))
+    };
+    let first = inputs.first().ok_or_else(mismatch)?;
+    let rank = first.shape().len();
+    let axis = if axis < 0 { axis + rank as i64 } else { axis };
+    let axis = usize::try_from(axis).ok().filter(|axis| *axis < rank).ok_or_else(mismatch)?;
+    let mut shape = Shape::from_slice(first.shape());
+    shape[axis] = 0;
+    for input in inputs {
+        let found = input.shape();
+        let fits = found.len() == rank
+            && (0..rank).all(|at| at == axis || found[at] == first.shape()[at])
+            && input.data().datatype() == first.data().datatype();
+        if !fits {
+            return Err(mismatch());
+        }
+        shape[axis] += found[axis];
+    }
+    let outer: usize = shape[..axis].iter().product();
+    Ok(Array::new(&shape, join(inputs, outer)))
+}
+
+/// Joins `outer` equal slices of every input in turn; the types were found equal.
+fn join(inputs: &[Array<'_>], outer: usize) -> TensorData {
+    macro_rules! join_each {
+        ($first:expr, $($kind:ident),*) => {
+            match $first {
+                $(TensorData::$kind(_) => {
+                    let total = inputs.iter().map(|input| input.data().len()).sum();
+                    let mut joined = Vec::with_capacity(total);
+                    for slice in 0..outer {
+                        for input in inputs {
+                            if let TensorData::$kind(values) = input.data() {
+                                let width = values.len() / outer;
+                                joined.extend_from_slice(&values[slice * width..(slice + 1) * width]);
+                            }
+                        }
+                    }
+                    TensorData::$kind(joined)
+                })*
+            }
+        };
+    }
+    join_each!(inputs[0].data(), Bool, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Text)
+}
