@@ -48,12 +48,4 @@ impl Classes {
             }
         }
     }
-
-    /// The labels as text, whole numbers in decimal.
-    pub(crate) fn names(&self) -> Vec<String> {
-        match self {
-            Classes::Ints(labels) => labels.iter().map(i64::to_string).collect(),
-            Classes::Texts(labels) => labels.clone(),
-        }
-    }
 }

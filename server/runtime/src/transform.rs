@@ -13,16 +13,13 @@ pub(crate) enum Transform {
     Probit,
 }
 
-/// How the second score of a pair follows from a single one.
+/// How the scores of two classes follow from a single one, that of the second class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Second {
-    /// The score is a probability: the other class has the rest.
+    /// The score is a probability: the first class has the rest.
     Complement,
-    /// The score is a margin around zero: the other class has its opposite.
-    Opposite {
-        /// Whether the margin speaks for the second class.
-        positive: bool,
-    },
+    /// The score is a margin around zero: the first class has its opposite.
+    Opposite,
 }
 
 impl Transform {
@@ -49,14 +46,14 @@ impl Transform {
         }
     }
 
-    /// Makes the scores of two classes from one, as onnxruntime does.
+    /// Makes the scores of two classes from one, as onnxruntime does. (For the probit it leaves the second
+    /// unset; here both are transformed.)
     pub(crate) fn pair(self, score: f32, second: Second) -> [f32; 2] {
         match (self, second) {
-            (Transform::Probit, _) => [probit(score), 0.0],
-            (_, Second::Complement) => [1.0 - score, score],
+            (Transform::Probit, _) => [-probit(score), probit(score)],
             (Transform::Logistic, _) => [logistic(-score), logistic(score)],
-            (_, Second::Opposite { positive: true }) => [-score, score],
-            (_, Second::Opposite { positive: false }) => [score, -score],
+            (_, Second::Complement) => [1.0 - score, score],
+            (_, Second::Opposite) => [-score, score],
         }
     }
 }
@@ -105,7 +102,7 @@ fn probit(probability: f32) -> f32 {
     let x = 2.0 * probability - 1.0;
     let sign = if x < 0.0 { -1.0 } else { 1.0 };
     let log = ((1.0 - x) * (1.0 + x)).ln();
-    let half = 2.0 / (3.141_59 * A) + 0.5 * log;
-    let inverse = sign * (-half + (half * half - log / A).sqrt()).sqrt();
+    let half = 2.0 / (std::f32::consts::PI * A) + 0.5 * log;
+    let inverse = sign * (-half + (half * half - 1.0 / A * log).sqrt()).sqrt();
     std::f32::consts::SQRT_2 * inverse
 }

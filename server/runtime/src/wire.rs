@@ -60,12 +60,11 @@ impl Message {
             (Message::Node, 5) => Field::Message(Message::Attribute, size_of::<AttributeProto>()),
             (Message::Attribute, 8) | (Message::Tensor, 1 | 5 | 7 | 11) => Field::Integers,
             (Message::Attribute, 7) | (Message::Tensor, 4 | 10) => Field::Numbers,
-            (Message::Model, 8 | 14)
+            (Message::Function | Message::Training, _)
+            | (Message::Model, 8 | 14)
             | (Message::Graph, 11..=15)
             | (Message::Attribute, 15 | 22 | 23)
-            | (Message::Tensor, 3 | 13)
-            | (Message::Function, _)
-            | (Message::Training, _) => Field::Dense,
+            | (Message::Tensor, 3 | 13) => Field::Dense,
             _ => Field::Bytes,
         }
     }

@@ -108,7 +108,10 @@ class Cases:
 
     def add(self, name, model, inputs, classes=None, task=None):
         data = model.SerializeToString()
-        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        # One thread: with more, onnxruntime sums trees in another order for batches, and ties fall otherwise.
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         answers = session.run(names, inputs)
         (self.folder / f"{name}.onnx").write_bytes(data)
@@ -153,7 +156,8 @@ def sklearn_models(cases):
 
     def regressor(name, model, features, labels):
         model.fit(features, labels)
-        cases.add(name, to_onnx(model, features[:1]), {"X": features[:60]}, None, "regression")
+        task = "regression" if labels.ndim == 1 else None
+        cases.add(name, to_onnx(model, features[:1]), {"X": features[:60]}, None, task)
 
     classifier("forest_binary", RandomForestClassifier(20, random_state=1), x, y)
     classifier("forest_zipmap", RandomForestClassifier(20, random_state=1), x, y, zipmap=True)
@@ -320,6 +324,10 @@ def hand_made(cases):
                         count = max(2, len(ids))
                         if len(ids) == 1 and not both or bases == 1 and count > 2:
                             continue
+                        # onnxruntime leaves the second score unset here.
+                        single = len(ids) == 1 or not both
+                        if count == 2 and single and (transform == "PROBIT" or bases == 1 and len(ids) == 2):
+                            continue
                         nodes, weights = random_trees(5, modes, ids, both)
                         if sign == "positive":
                             weights["weights"] = [abs(w) / 4 for w in weights["weights"]]
@@ -352,6 +360,8 @@ def hand_made(cases):
     double_trees(cases)
     for transform in transforms:
         for count in (1, 2, 3):
+            if (transform, count) == ("PROBIT", 1):
+                continue
             weights = NUMBERS.normal(size=(count, 4)).astype(np.float32).reshape(-1).tolist()
             node = helper.make_node(
                 "LinearClassifier", ["X"], ["label", "scores"], domain="ai.onnx.ml", coefficients=weights,

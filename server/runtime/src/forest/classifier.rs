@@ -73,45 +73,44 @@ impl Classifier {
             self.transform.apply(out);
             return highest(scores);
         }
-        let second = match self.base_values.as_slice() {
-            &[_, base] if scores[1].reached && self.one_sided => {
-                scores[1].value += base;
+        // With two base values onnxruntime takes the sums of the first class for both, when the second is
+        // reached at all; models were exported and checked against that, so it stays.
+        match *self.base_values.as_slice() {
+            [_, base] if scores[1].reached => {
+                scores[1].value = base + scores[0].value;
                 scores[0].value = -scores[1].value;
-                true
             }
-            &[first, second] => {
+            [first, second, ..] => {
                 scores[0].value += first;
                 scores[1].value += second;
-                true
             }
-            &[base] => {
-                scores[0].value += base;
-                scores[1].reached
-            }
-            _ => scores[1].reached,
-        };
-        let weight = if scores[1].reached { scores[1].value } else { scores[0].value };
-        let positive = self.is_positive(weight);
-        if second {
-            out[0] = scores[0].value as f32;
-            out[1] = scores[1].value as f32;
+            [base] => scores[0].value += base,
+            [] => {}
+        }
+        let [first, second] = [visible(&scores[0]), visible(&scores[1])];
+        let positive = self.is_positive(if scores[1].reached { second } else { first });
+        if scores[1].reached || self.base_values.len() == 2 {
+            out.copy_from_slice(&[first as f32, second as f32]);
             self.transform.apply(out);
         } else {
-            let rule = if self.one_sided && self.weights_are_positive {
-                Second::Complement
-            } else {
-                Second::Opposite { positive }
-            };
-            let pair = self.transform.pair(scores[0].value as f32, rule);
-            out.copy_from_slice(&pair);
+            out.copy_from_slice(&self.transform.pair(first as f32, self.second()));
         }
         usize::from(positive)
+    }
+
+    fn second(&self) -> Second {
+        if self.one_sided && self.weights_are_positive { Second::Complement } else { Second::Opposite }
     }
 
     fn is_positive(&self, weight: f64) -> bool {
         let threshold = if self.one_sided && self.weights_are_positive { 0.5 } else { 0.0 };
         weight > threshold
     }
+}
+
+/// The sum of a class, 0 when no leaf reached has a weight for it.
+fn visible(score: &Score) -> f64 {
+    if score.reached { score.value } else { 0.0 }
 }
 
 /// Position of the highest score reached, the first of equals.

@@ -234,21 +234,17 @@ impl Builder<'_> {
         flat.nodes.extend([filler, filler]);
         let mut queue = VecDeque::from([(ROOT, Item::Row(root))]);
         while let Some((position, item)) = queue.pop_front() {
-            let (branch, second) = match item {
-                Item::Row(row) => match self.table.rows[row as usize].branch {
-                    Some(branch) => (branch, false),
-                    None => {
-                        let payload = self.payload::<N>(row);
-                        let leaf = N::pack(payload, flat.features as u32, position as u32 - 1, false)?;
-                        flat.nodes[base + position] = leaf;
-                        continue;
-                    }
-                },
-                Item::AtMostBelow(row) => (self.table.rows[row as usize].branch?, true),
+            let (row, second) = match item {
+                Item::Row(row) => (row, false),
+                Item::AtMostBelow(row) => (row, true),
             };
-            let (row, Question { threshold, missing_left, left, right }) = match item {
-                Item::Row(row) | Item::AtMostBelow(row) => (row, question::<N>(row, &branch, second)),
+            let Some(branch) = self.table.rows[row as usize].branch else {
+                let payload = self.payload::<N>(row);
+                flat.nodes[base + position] =
+                    N::pack(payload, flat.features as u32, position as u32 - 1, false)?;
+                continue;
             };
+            let Question { threshold, missing_left, left, right } = question::<N>(row, &branch, second);
             let pair = &mut self.pairs[row as usize * 2 + usize::from(second)];
             if *pair == 0 {
                 *pair = (flat.nodes.len() - base) as u32;

@@ -56,13 +56,10 @@ pub(super) fn extract(inputs: &[Array<'_>]) -> Result<Array<'static>, ModelError
     let mut picked = Vec::with_capacity(indices.data().len());
     for index in 0..indices.data().len() {
         let column = indices.data().number(index).filter(|column| *column >= 0.0);
-        match column.map(|column| column as usize).filter(|column| *column < columns) {
-            Some(column) => picked.push(column),
-            None => {
-                let message = format!("ArrayFeatureExtractor: an index is outside the {columns} columns");
-                return Err(ModelError::Input(message));
-            }
-        }
+        let column = column.map(|column| column as usize).filter(|column| *column < columns);
+        picked.push(column.ok_or_else(|| {
+            ModelError::Input(format!("ArrayFeatureExtractor: an index is outside the {columns} columns"))
+        })?);
     }
     let mut shape = Shape::from_slice(if input.shape().len() < 2 { &[1, 1] } else { input.shape() });
     if let Some(last) = shape.last_mut() {

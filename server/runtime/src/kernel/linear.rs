@@ -3,7 +3,7 @@
 use crate::array::Array;
 use crate::attributes::Attributes;
 use crate::classes::Classes;
-use crate::transform::{Second, Transform, logistic};
+use crate::transform::{Second, Transform};
 use crate::{ModelError, TensorData};
 
 /// Coefficients `[targets, columns]` and an intercept per target.
@@ -130,7 +130,8 @@ impl LinearClassifier {
         let mut labels = Vec::with_capacity(rows);
         if targets == 1 && self.classes.len() == 2 {
             labels.extend(scores.iter().map(|score| usize::from(*score > 0.0)));
-            scores = scores.iter().flat_map(|score| self.pair(*score)).collect();
+            scores =
+                scores.iter().flat_map(|score| self.transform.pair(*score, Second::Complement)).collect();
         } else {
             for row in scores.chunks_exact_mut(targets) {
                 labels.push(highest(row));
@@ -141,13 +142,6 @@ impl LinearClassifier {
         let labels = Array::new(&[rows], self.classes.labels(&labels));
         let scores = Array::new(&[rows, columns], TensorData::F32(scores));
         Ok([labels, scores])
-    }
-
-    fn pair(&self, score: f32) -> [f32; 2] {
-        if self.transform == Transform::Logistic {
-            return [logistic(-score), logistic(score)];
-        }
-        self.transform.pair(score, Second::Complement)
     }
 }
 

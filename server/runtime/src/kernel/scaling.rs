@@ -144,7 +144,9 @@ impl Normalizer {
                 Normalizer::L2 => row.iter().map(|value| value * value).sum::<f32>().sqrt(),
             };
             if norm != 0.0 {
-                row.iter_mut().for_each(|value| *value /= norm);
+                for value in row {
+                    *value /= norm;
+                }
             }
         }
         Ok(Array::new(input.shape(), TensorData::F32(values)))
