@@ -1,6 +1,6 @@
 //! Charts as SVG text, for the report and the dashboard.
 //!
-//! Each chart is a struct of values; [`line`], [`bars`], [`histogram_pair`], [`share_bar`] and [`share_history`]
+//! Each chart is a struct of values; [`line()`], [`bars`], [`histogram_pair`], [`share_bar`] and [`share_history`]
 //! turn it into an HTML fragment with two drawings, one for phones and one for wider places, of which the style
 //! sheet ([`crate::page::STYLESHEET`]) shows the one that fits the place where it stands: text keeps 11 pixels
 //! and more at both. A single drawing is the method `svg(format, size)`. Texts are escaped here; NaN, infinite

@@ -39,6 +39,7 @@ pub(crate) struct Texts {
     // The verdict.
     pub(crate) verdict_few_rows: &'static str,
     pub(crate) verdict_normal: &'static str,
+    pub(crate) verdict_normal_unmeasured: &'static str,
     pub(crate) verdict_season: &'static str,
     pub(crate) verdict_changed: &'static str,
     pub(crate) verdict_changed_masculine: &'static str,

@@ -15,6 +15,7 @@ use crate::texts::{Texts, fill};
 
 mod annex;
 mod charts;
+mod money;
 mod sentences;
 
 use annex::AnnexView;
@@ -173,7 +174,7 @@ fn stats(context: &Context) -> Vec<Stat> {
         let range = fill(range, &[("low", &show(quality.range.low)), ("high", &show(quality.range.high))]);
         stats.push(Stat { label, value: show(quality.now), note: format!("{before}; {range}") });
     }
-    stats.extend(sentences::money_at_a_glance(context));
+    stats.extend(money::at_a_glance(context));
     let answers: u64 = draft.history.days.iter().fold(0, |sum, day| sum.saturating_add(day.predictions));
     if answers > 0 {
         let per_day = answers / draft.history.days.len().max(1) as u64;

@@ -194,6 +194,17 @@ fn few_data_give_no_conclusion() {
 }
 
 #[test]
+fn without_a_measured_performance_nothing_is_said_about_it() {
+    let mut draft = draft();
+    draft.facts = Facts::default();
+    draft.quality = None;
+    let verdict = |draft: &Draft| Report::new(draft.clone()).unwrap().verdict(Language::Es);
+    assert_eq!(verdict(&draft), "No encontramos cambios importantes en los datos que llegan.");
+    draft.facts.performance = PerformanceFact::WithinRange;
+    assert_eq!(verdict(&draft), "El modelo trabaja como se espera: no encontramos cambios importantes.");
+}
+
+#[test]
 fn a_season_is_told_with_its_size_and_its_event() {
     let mut draft = draft();
     draft.facts = Facts { change: ChangeFact::Seasonal, ..Facts::default() };

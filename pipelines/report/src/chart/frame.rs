@@ -14,10 +14,10 @@ impl Size {
         }
     }
 
-    /// Text size in units: 11 pixels or more from 305 pixels (narrow) and from 600 pixels (wide) on.
+    /// Text size in units: 11 pixels or more from 296 pixels (narrow) and from 600 pixels (wide) on.
     pub(crate) fn font(self) -> f64 {
         match self {
-            Self::Narrow => 13.0,
+            Self::Narrow => 13.4,
             Self::Wide => 14.7,
         }
     }

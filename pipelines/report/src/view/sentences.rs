@@ -1,25 +1,20 @@
 //! The sentences of the body, in plain words: no statistics by name, always a range, causes as hypotheses.
 
-use super::{ChangeView, Context, LONGEST_NAME, LONGEST_TEXT, Stat, clip};
+use super::{ChangeView, Context, LONGEST_NAME, LONGEST_TEXT, clip};
 use crate::format::{Format, Range, Unit};
 use crate::level::{ChangeFact, Level, PerformanceFact};
-use crate::report::body::{
-    Action, Change, Inaction, Measure, MissingForMoney, Money, Pace, Quality, QualityMeasure, Season,
-};
+use crate::report::body::{Action, Change, Inaction, Measure, Pace, Quality, QualityMeasure, Season};
 use crate::texts::{Texts, capitalised, fill};
-
-/// Entries of the list of what is missing.
-const MOST_MISSING: usize = 6;
 
 /// The writer of one report's sentences.
 pub(super) struct Sentences<'a>(pub(super) &'a Context<'a>);
 
 impl Sentences<'_> {
-    fn texts(&self) -> &'static Texts {
+    pub(super) fn texts(&self) -> &'static Texts {
         self.0.texts
     }
 
-    fn format(&self) -> Format {
+    pub(super) fn format(&self) -> Format {
         self.0.format
     }
 
@@ -37,6 +32,9 @@ impl Sentences<'_> {
         }
         let facts = &draft.facts;
         match self.0.report.level() {
+            Level::Normal if facts.performance == PerformanceFact::Unknown => {
+                texts.verdict_normal_unmeasured.into()
+            }
             Level::Normal => texts.verdict_normal.into(),
             Level::Esperado => self.expected(),
             Level::Atencion => self.changed(),
@@ -221,37 +219,9 @@ impl Sentences<'_> {
         fill(text, &[("low", &format.number(weeks.low, 0)), ("high", &format.number(weeks.high, 0))])
     }
 
-    fn money_range(&self, text: &str, range: Range) -> String {
+    pub(super) fn money_range(&self, text: &str, range: Range) -> String {
         let format = self.format();
         fill(text, &[("low", &format.money(range.low)), ("high", &format.money(range.high))])
-    }
-
-    /// What it means in dollars.
-    pub(super) fn money(&self) -> String {
-        let (format, texts) = (self.format(), self.texts());
-        let Some(loss) = known_loss(&self.0.report.draft().money) else { return texts.money_unknown.into() };
-        match sign(loss) {
-            Sign::Loss => self.money_range(texts.money_loss, loss),
-            Sign::Gain => self.money_range(texts.money_gain, Range::new(-loss.high, -loss.low)),
-            Sign::Both => {
-                let (gain, loss) = (format.money(-loss.low), format.money(loss.high));
-                fill(texts.money_both, &[("gain", &gain), ("loss", &loss)])
-            }
-        }
-    }
-
-    /// What is missing to speak of dollars.
-    pub(super) fn money_missing(&self) -> Vec<String> {
-        let texts = self.texts();
-        let Money::Unknown { missing } = &self.0.report.draft().money else { return Vec::new() };
-        let entry = |missing: &MissingForMoney| match missing {
-            MissingForMoney::ValuePerAnswer => texts.missing_value.into(),
-            MissingForMoney::Outcomes => texts.missing_outcomes.into(),
-            MissingForMoney::ReferenceQuality => texts.missing_reference.into(),
-            MissingForMoney::Volume => texts.missing_volume.into(),
-            MissingForMoney::Other(text) => clip(text, LONGEST_TEXT),
-        };
-        missing.iter().take(MOST_MISSING).map(entry).collect()
     }
 
     /// Whether the season explains it.
@@ -361,51 +331,8 @@ impl Sentences<'_> {
     }
 }
 
-/// Money as a figure at a glance; none when it is unknown.
-pub(super) fn money_at_a_glance(context: &Context) -> Option<Stat> {
-    let (format, texts) = (context.format, context.texts);
-    let loss = known_loss(&context.report.draft().money)?;
-    let (label, range) = match sign(loss) {
-        Sign::Loss => (texts.stat_loss, loss),
-        Sign::Gain => (texts.stat_gain, Range::new(-loss.high, -loss.low)),
-        Sign::Both => (texts.stat_effect, loss),
-    };
-    // A value does not break between its sign and its figures.
-    let whole = |value: f64| format.money(value).replace(' ', "\u{a0}");
-    let low = format!("{}\u{a0}", whole(range.low));
-    let value = fill(texts.stat_from_to, &[("low", &*low), ("high", &*whole(range.high))])
-        .replace("\u{a0} ", "\u{a0}");
-    Some(Stat { label, value, note: texts.stat_range.into() })
-}
-
-enum Sign {
-    Loss,
-    Gain,
-    Both,
-}
-
-fn sign(loss: Range) -> Sign {
-    if loss.low >= 0.0 {
-        Sign::Loss
-    } else if loss.high <= 0.0 {
-        Sign::Gain
-    } else {
-        Sign::Both
-    }
-}
-
-/// The monthly loss, when it is known and made of numbers.
-fn known_loss(money: &Money) -> Option<Range> {
-    match money {
-        Money::Known { loss_per_month: loss } if loss.low.is_finite() && loss.high.is_finite() => {
-            Some(ordered(*loss))
-        }
-        _ => None,
-    }
-}
-
 /// The range with its lower end first.
-fn ordered(range: Range) -> Range {
+pub(super) fn ordered(range: Range) -> Range {
     if range.high < range.low { Range::new(range.high, range.low) } else { range }
 }
 
