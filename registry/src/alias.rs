@@ -131,7 +131,7 @@ async fn refuse_clash(tx: &mut Tx, set: &SetAlias<'_>, previous: i64, next: &Ver
 }
 
 /// The version that an alias names, as this transaction sees it.
-pub(crate) async fn resolve(tx: &mut Tx, model: &ModelName, alias: &AliasName) -> Result<Option<i64>> {
+pub async fn resolve(tx: &mut Tx, model: &ModelName, alias: &AliasName) -> Result<Option<i64>> {
     let row = sqlx::query("SELECT version FROM aliases WHERE model = $1 AND alias = $2")
         .bind(model.as_str())
         .bind(alias.as_str())

@@ -159,8 +159,8 @@ pub(crate) async fn record_creation(
 }
 
 /// Marks the model as changed, and by that keeps every other change of it, its versions and its aliases
-/// waiting until this transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, name: &ModelName, now: Micros) -> Result<()> {
+/// waiting until this transaction ends. Whoever makes something point to a version calls this first.
+pub async fn lock(tx: &mut Tx, name: &ModelName, now: Micros) -> Result<()> {
     let done = sqlx::query("UPDATE models SET updated_at = $1 WHERE name = $2 AND deleted_at IS NULL")
         .bind(now.0)
         .bind(name.as_str())

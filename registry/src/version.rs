@@ -7,8 +7,6 @@ mod register;
 
 use std::collections::BTreeMap;
 
-pub(crate) use register::find;
-
 use bytes::Bytes;
 use chasqui_drift::Profile;
 use chasqui_runtime::{Limits, Signature};
@@ -17,6 +15,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use crate::artifact::Sha256Hex;
+use crate::db::Tx;
 use crate::name::{Actor, DatasetName, ModelName};
 use crate::{Error, Micros, Page, PageRequest, Registry, Result, audit, model, routing, row};
 
@@ -188,8 +187,19 @@ impl Registry {
     }
 }
 
+/// This version as the transaction sees it; [`Error::NotFound`] when it does not exist.
+pub async fn find(tx: &mut Tx, model: &ModelName, version: i64) -> Result<Version> {
+    let row = sqlx::query("SELECT * FROM versions WHERE model = $1 AND version = $2 AND deleted_at IS NULL")
+        .bind(model.as_str())
+        .bind(version)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let row = row.ok_or_else(|| Error::not_found("version", format!("{model}/{version}")))?;
+    from_row(&row)
+}
+
 /// What points to a version, in words.
-async fn user_of(tx: &mut crate::db::Tx, model: &ModelName, version: i64) -> Result<Option<String>> {
+async fn user_of(tx: &mut Tx, model: &ModelName, version: i64) -> Result<Option<String>> {
     let alias =
         sqlx::query("SELECT alias FROM aliases WHERE model = $1 AND version = $2 ORDER BY alias LIMIT 1")
             .bind(model.as_str())

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chasqui_runtime::{DataType, Model, ModelError, Signature, Tensor, TensorData, TensorSpec};
 use serde_json::json;
 
-use super::{NewVersion, Version, from_row};
+use super::{NewVersion, Version, find, from_row};
 use crate::alias::SetAlias;
 use crate::artifact::Sha256Hex;
 use crate::db::Tx;
@@ -275,16 +275,6 @@ async fn find_bytes(tx: &mut Tx, version: &Version) -> Result<Option<Version>> {
     .fetch_optional(&mut **tx)
     .await?;
     row.as_ref().map(from_row).transpose()
-}
-
-pub(crate) async fn find(tx: &mut Tx, model: &ModelName, version: i64) -> Result<Version> {
-    let row = sqlx::query("SELECT * FROM versions WHERE model = $1 AND version = $2 AND deleted_at IS NULL")
-        .bind(model.as_str())
-        .bind(version)
-        .fetch_optional(&mut **tx)
-        .await?;
-    let row = row.ok_or_else(|| Error::not_found("version", format!("{model}/{version}")))?;
-    from_row(&row)
 }
 
 /// One more than the largest number ever given, deleted versions included.

@@ -1,11 +1,16 @@
 //! The database itself: transactions, concurrency, what survives.
 
+use chasqui_registry::alias::SetAlias;
 use chasqui_registry::db::is_unique_violation;
 use chasqui_registry::model::NewModel;
+use chasqui_registry::name::AliasName;
+use chasqui_registry::service::ServiceConfig;
+use chasqui_registry::version::NewVersion;
 use chasqui_registry::{Db, Error};
 use sqlx::Row;
 
-use crate::fixture::{Fixture, actor, model};
+use crate::fixture::{Fixture, actor, model, service};
+use crate::onnx::linear;
 
 on_both_databases!(
     what_is_not_committed_is_gone,
@@ -14,6 +19,7 @@ on_both_databases!(
     migrations_run_again_and_at_once,
     a_taken_key_is_recognised,
     null_and_large_numbers_pass_through,
+    changes_of_every_kind_at_once_do_not_stop_each_other,
 );
 
 async fn what_is_not_committed_is_gone(fixture: &Fixture) {
@@ -106,6 +112,40 @@ async fn null_and_large_numbers_pass_through(fixture: &Fixture) {
     let row =
         sqlx::query("SELECT COUNT(*) AS n, MAX(value) AS top FROM outcomes").fetch_one(pool).await.unwrap();
     assert_eq!((row.get::<i64, _>("n"), row.get::<f64, _>("top")), (1, 0.1 + 0.2));
+}
+
+async fn changes_of_every_kind_at_once_do_not_stop_each_other(fixture: &Fixture) {
+    fixture.register("ventas", linear(&[0.5])).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..36_i16 {
+        let registry = fixture.registry.clone();
+        tasks.spawn(async move {
+            let (name, champion) = (model("ventas"), AliasName::champion());
+            match number % 6 {
+                0 | 1 => {
+                    let bytes = linear(&[f32::from(number)]);
+                    let new = NewVersion::default();
+                    registry.register_version(&actor(), &name, bytes, new).await.map(|_| ())
+                }
+                2 => {
+                    let set = SetAlias { model: &name, alias: &champion, version: 1, reason: "" };
+                    registry.set_alias(&actor(), set).await.map(|_| ())
+                }
+                3 => {
+                    let config = ServiceConfig::of_model(name);
+                    registry.put_service(&actor(), &service("ventas"), config, "").await.map(|_| ())
+                }
+                4 => registry.delete_service(&actor(), &service("ventas"), "").await,
+                _ => registry.delete_version(&actor(), &name, 1, "").await,
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let result = done.unwrap();
+        // Some find their service deleted or their version in use: that is an answer, a deadlock is none.
+        assert!(matches!(result, Ok(()) | Err(Error::NotFound(_) | Error::Conflict(_))), "{result:?}");
+    }
+    assert_eq!(fixture.registry.verify_audit().await.unwrap().broken_at, None);
 }
 
 #[tokio::test]
