@@ -111,3 +111,88 @@ fn class_position(signature: &Signature, label: Value<'_>) -> Option<usize> {
         Value::Missing => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataType, Feature, FeatureKind, Outputs, Task, TensorData, TensorSpec};
+
+    fn signature(classes: &[&str], roles: Outputs) -> Signature {
+        let feature = |name: &str, kind, input, column| Feature { name: name.into(), kind, input, column };
+        let inputs = ["x", "city"].map(|name| TensorSpec {
+            name: name.into(),
+            datatype: DataType::Fp32,
+            shape: vec![-1, 2],
+        });
+        Signature {
+            inputs: inputs.to_vec(),
+            outputs: Vec::new(),
+            features: vec![
+                feature("a", FeatureKind::Number, 0, 0),
+                feature("b", FeatureKind::Number, 0, 1),
+                feature("city", FeatureKind::Text, 1, 0),
+            ],
+            task: Some(Task::Binary),
+            classes: classes.iter().map(|class| (*class).into()).collect(),
+            roles,
+        }
+    }
+
+    fn table(columns: usize, values: &[f32]) -> Tensor {
+        Tensor::new(vec![values.len() / columns, columns], TensorData::F32(values.to_vec())).unwrap()
+    }
+
+    #[test]
+    fn features_are_found_by_input_and_column() {
+        let signature = signature(&[], Outputs::default());
+        let cities = TensorData::Text(vec!["Quito".into(), "Cuenca".into()]);
+        let inputs = [table(2, &[1.0, 2.0, f32::NAN, 4.0]), Tensor::new(vec![2], cities).unwrap()];
+        assert_eq!(feature_value(&signature, &inputs, 0, 1), Value::Number(2.0));
+        assert_eq!(feature_value(&signature, &inputs, 1, 0), Value::Missing);
+        assert_eq!(feature_value(&signature, &inputs, 1, 2), Value::Text("Cuenca"));
+        assert_eq!(feature_value(&signature, &inputs, 2, 2), Value::Missing);
+        assert_eq!(feature_value(&signature, &inputs, 0, 9), Value::Missing);
+    }
+
+    #[test]
+    fn of_two_classes_the_score_is_the_positive_ones() {
+        let roles = Outputs { label: Some(0), scores: Some(1), value: None };
+        let signature = signature(&["no", "yes"], roles);
+        let label = Tensor::new(vec![1], TensorData::Text(vec!["no".into()])).unwrap();
+        let outputs = [label, table(2, &[0.75, 0.25])];
+        let answer = prediction(&signature, &outputs, 0);
+        assert_eq!((answer.label, answer.score), (Some(Value::Text("no")), Some(0.25)));
+    }
+
+    #[test]
+    fn of_many_classes_the_score_is_the_labels() {
+        let roles = Outputs { label: Some(0), scores: Some(1), value: None };
+        let signature = signature(&["10", "20", "30"], roles);
+        let label = Tensor::new(vec![2], TensorData::I64(vec![20, 30])).unwrap();
+        let outputs = [label, table(3, &[0.25, 0.5, 0.25, 0.125, 0.125, 0.75])];
+        assert_eq!(prediction(&signature, &outputs, 0).score, Some(0.5));
+        assert_eq!(prediction(&signature, &outputs, 1).score, Some(0.75));
+    }
+
+    #[test]
+    fn without_a_label_the_highest_score_gives_it() {
+        let roles = Outputs { label: None, scores: Some(0), value: None };
+        let two = signature(&["no", "yes"], roles);
+        let pairs = [table(2, &[0.5, 0.5, 0.75, 0.25])];
+        assert_eq!(prediction(&two, &pairs, 0).label, Some(Value::Text("yes")));
+        assert_eq!(prediction(&two, &pairs, 1).label, Some(Value::Text("no")));
+        let single = [table(1, &[0.5, 0.25])];
+        assert_eq!(prediction(&two, &single, 0).label, Some(Value::Text("yes")));
+        assert_eq!(prediction(&two, &single, 1).label, Some(Value::Text("no")));
+        assert_eq!(prediction(&two, &single, 1).score, Some(0.25));
+    }
+
+    #[test]
+    fn a_regression_has_a_value() {
+        let roles = Outputs { value: Some(0), ..Outputs::default() };
+        let outputs = [table(1, &[3.5, f32::NAN])];
+        let signature = signature(&[], roles);
+        assert_eq!(prediction(&signature, &outputs, 0).value, Some(3.5));
+        assert_eq!(prediction(&signature, &outputs, 1).value, None);
+    }
+}

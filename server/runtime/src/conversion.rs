@@ -86,3 +86,41 @@ pub(crate) fn cast(data: &TensorData, to: DataType) -> Result<TensorData, ModelE
         TensorData::Text(_) => Err(ModelError::Input("a text cannot become a number".into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_any_type_become_floats() {
+        let ints = TensorData::I64(vec![1, -2, 1 << 40]);
+        assert_eq!(
+            accept(&ints, DataType::Fp64).unwrap(),
+            TensorData::F64(vec![1.0, -2.0, (1_i64 << 40) as f64])
+        );
+        let flags = TensorData::Bool(vec![true, false]);
+        assert_eq!(accept(&flags, DataType::Fp32).unwrap(), TensorData::F32(vec![1.0, 0.0]));
+        let doubles = TensorData::F64(vec![0.1, f64::NAN]);
+        let TensorData::F32(values) = accept(&doubles, DataType::Fp32).unwrap() else { panic!("no floats") };
+        assert!(values[0] == 0.1_f32 && values[1].is_nan());
+    }
+
+    #[test]
+    fn integers_must_be_whole_and_in_range() {
+        let whole = TensorData::F64(vec![3.0, -4.0]);
+        assert_eq!(accept(&whole, DataType::Int64).unwrap(), TensorData::I64(vec![3, -4]));
+        for wrong in [3.5, f64::NAN, 300.0, f64::INFINITY, -1.0] {
+            assert!(accept(&TensorData::F64(vec![wrong]), DataType::Uint8).is_err(), "{wrong}");
+        }
+        assert!(accept(&TensorData::F64(vec![2_f64.powi(63)]), DataType::Int64).is_err());
+        assert!(accept(&TensorData::U64(vec![u64::MAX]), DataType::Int64).is_err());
+        let exact = TensorData::U64(vec![(1 << 53) + 1]);
+        assert_eq!(accept(&exact, DataType::Int64).unwrap(), TensorData::I64(vec![(1 << 53) + 1]));
+    }
+
+    #[test]
+    fn texts_and_numbers_do_not_mix() {
+        assert!(accept(&TensorData::Text(vec!["1".into()]), DataType::Fp32).is_err());
+        assert!(accept(&TensorData::F32(vec![1.0]), DataType::Bytes).is_err());
+    }
+}

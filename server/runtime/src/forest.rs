@@ -9,6 +9,8 @@ pub(crate) mod classifier;
 mod layout;
 pub(crate) mod regressor;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use crate::TensorData;

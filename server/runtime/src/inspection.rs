@@ -8,6 +8,9 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, type_proto}
 use crate::attributes::Attributes;
 use crate::{Limits, ModelError, initializer, kernel, reading, wire};
 
+/// Most inputs and outputs of a graph.
+const MAX_VALUES: usize = 1 << 14;
+
 /// Decodes the file within the limits.
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<ModelProto, ModelError> {
     if bytes.len() > limits.max_bytes {
@@ -49,6 +52,9 @@ fn inspect(model: &ModelProto, limits: &Limits) -> Result<(), ModelError> {
     if let Some(function) = model.functions.first() {
         let name = function.name.as_deref().unwrap_or_default();
         return Err(ModelError::Unsupported(format!("the function `{name}` that the model brings along")));
+    }
+    if graph.input.len() + graph.output.len() > MAX_VALUES + graph.initializer.len() {
+        return Err(ModelError::Invalid(format!("the graph has more than {MAX_VALUES} inputs and outputs")));
     }
     inspect_inputs(graph, limits)?;
     let mut inspector = Inspector {

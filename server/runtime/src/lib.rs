@@ -11,6 +11,7 @@ mod classes;
 mod conversion;
 mod datatype;
 mod error;
+mod expansion;
 mod forest;
 mod initializer;
 mod inspection;

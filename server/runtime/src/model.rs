@@ -10,7 +10,8 @@ use crate::kernel::Kernel;
 use crate::native::Native;
 use crate::network::Network;
 use crate::{
-    DataType, Limits, ModelError, Signature, Tensor, TensorData, TensorSpec, conversion, inspection, reading,
+    DataType, Limits, ModelError, Signature, Tensor, TensorData, TensorSpec, conversion, expansion,
+    inspection, reading,
 };
 
 /// What runs the graph.
@@ -87,13 +88,13 @@ impl Engine {
 }
 
 fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
-    let mut proto = inspection::decode(bytes, limits)?;
-    let Some(graph) = proto.graph.take() else {
+    let proto = inspection::decode(bytes, limits)?;
+    let Some(graph) = &proto.graph else {
         return Err(ModelError::Invalid("the file is not ONNX: it has no graph".into()));
     };
-    proto.graph = Some(graph.clone());
-    let inputs = reading::inputs(&graph)?;
-    let native = Native::plan(&graph, reading::computes_in_double(&proto))?;
+    let inputs = reading::inputs(graph)?;
+    expansion::check(graph, &inputs, limits.max_memory)?;
+    let native = Native::plan(graph, reading::computes_in_double(&proto))?;
     let columns = native.as_ref().and_then(|native| native.kernels().filter_map(Kernel::columns).max());
     let (engine, memory_bytes) = match native {
         Some(native) => {
@@ -103,8 +104,8 @@ fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
         // Two plans, each with its own packing of the weights.
         None => (Engine::Network(Network::plan(proto.clone(), &inputs)?), 3 * bytes.len()),
     };
-    let outputs = try_out(&engine, &graph, &inputs, columns)?;
-    let meaning = reading::meaning(&proto, &graph, &outputs)?;
+    let outputs = try_out(&engine, graph, &inputs, columns)?;
+    let meaning = reading::meaning(&proto, graph, &outputs)?;
     let signature = Signature {
         features: reading::features(&proto, &inputs, columns)?,
         inputs,

@@ -80,8 +80,8 @@ impl Native {
         let mut steps = Vec::with_capacity(graph.node.len());
         for node in &graph.node {
             let constant = |name: &str| {
-                let slot = slots.0.get(name)?;
-                constants.iter().find(|(position, _)| position == slot).map(|(_, tensor)| tensor)
+                // Initializers were given the first slots.
+                slots.0.get(name).and_then(|slot| constants.get(*slot)).map(|(_, tensor)| tensor)
             };
             let Some((operation, arity)) = operation(node, constant, double)? else { return Ok(None) };
             let read = node.input.iter().take(arity).map(|name| Ok((slots.find(name)?, false)));

@@ -1,5 +1,7 @@
 //! Reads the signature of a graph.
 
+use std::collections::HashSet;
+
 use tract_onnx::pb::tensor_proto::DataType as Proto;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::{Tensor as TensorType, Value as TypeValue};
@@ -10,6 +12,9 @@ use crate::{
     DataType, Feature, FeatureKind, ModelError, Outputs, Signature, Task, Tensor, TensorData, TensorSpec,
     initializer,
 };
+
+/// Most columns that are named; wider inputs are signals, not records.
+const MAX_FEATURES: usize = 1 << 14;
 
 /// Axes of a declared tensor, -1 where variable.
 pub(crate) fn declared_shape(tensor: &TensorType) -> Result<Vec<i64>, ModelError> {
@@ -42,9 +47,10 @@ fn tensor_type(value: &ValueInfoProto) -> Option<&TensorType> {
 
 /// The inputs that callers give: those of the graph that no initializer fills. The batch axis is variable.
 pub(crate) fn inputs(graph: &GraphProto) -> Result<Vec<TensorSpec>, ModelError> {
-    let stored = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    let stored: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let mut names = HashSet::new();
     let mut specs: Vec<TensorSpec> = Vec::new();
-    for input in graph.input.iter().filter(|input| !stored(&input.name)) {
+    for input in graph.input.iter().filter(|input| !stored.contains(input.name.as_str())) {
         let Some(kind) = tensor_type(input) else {
             return Err(ModelError::Unsupported(format!("the input `{}` is not a tensor", input.name)));
         };
@@ -52,7 +58,7 @@ pub(crate) fn inputs(graph: &GraphProto) -> Result<Vec<TensorSpec>, ModelError> 
         if let Some(batch) = shape.first_mut() {
             *batch = -1;
         }
-        if specs.iter().any(|spec| spec.name == input.name) {
+        if !names.insert(&input.name) {
             return Err(ModelError::Invalid(format!("the input `{}` occurs twice", input.name)));
         }
         let datatype = initializer::datatype(kind.elem_type)?;
@@ -103,6 +109,9 @@ pub(crate) fn features(
             // Images, sequences: their cells have no names.
             _ => return Ok(Vec::new()),
         };
+        if features.len() + width > MAX_FEATURES {
+            return Ok(Vec::new());
+        }
         let kind = if spec.datatype.is_number() { FeatureKind::Number } else { FeatureKind::Text };
         for column in 0..width {
             let name = match (inputs.len(), width) {
@@ -155,7 +164,7 @@ pub(crate) fn meaning(
     let is_table = |spec: &TensorSpec| spec.datatype.is_float() && spec.shape.len() == 2;
     let is_float = |spec: &TensorSpec| spec.datatype.is_float() && spec.shape.len() <= 2;
     let probabilities =
-        || outputs.iter().position(|spec| is_float(spec) && gives_probabilities(graph, &spec.name));
+        || outputs.iter().position(|spec| is_float(spec) && gives_probabilities(graph, &spec.name, 4));
     let scores = match (label, stated) {
         (_, Some(Task::Regression)) => None,
         (Some(_), _) => outputs.iter().position(is_table).or_else(|| outputs.iter().position(is_float)),
@@ -189,17 +198,18 @@ fn task_named(text: &str) -> Result<Task, ModelError> {
 
 /// One whole number or text per row.
 fn is_label(spec: &TensorSpec) -> bool {
-    let type_fits = !spec.datatype.is_float();
-    type_fits && matches!(spec.shape[..], [_] | [_, 1])
+    !spec.datatype.is_float() && matches!(spec.shape[..], [_] | [_, 1])
 }
 
-/// Whether the value comes from an operator whose results are probabilities.
-fn gives_probabilities(graph: &GraphProto, name: &str) -> bool {
+/// Whether the value comes from an operator whose results are probabilities,
+/// or passes such results on within `steps` steps.
+fn gives_probabilities(graph: &GraphProto, name: &str, steps: usize) -> bool {
     let Some(producer) = producer(graph, name) else { return false };
     match producer.op_type.as_str() {
         "Softmax" | "Sigmoid" => true,
         "Identity" | "Cast" | "Reshape" | "Squeeze" | "Flatten" => {
-            producer.input.first().is_some_and(|input| input != name && gives_probabilities(graph, input))
+            steps > 0
+                && producer.input.first().is_some_and(|input| gives_probabilities(graph, input, steps - 1))
         }
         _ => false,
     }

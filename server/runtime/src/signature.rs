@@ -1,5 +1,7 @@
 //! What a model takes and gives: tensors, named features, classes and the roles of its outputs.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DataType, ModelError};
@@ -88,11 +90,12 @@ impl Signature {
                 self.features.len()
             )));
         }
+        let mut seen = HashSet::new();
         for (position, name) in names.iter().enumerate() {
             if name.is_empty() {
                 return Err(ModelError::Input(format!("the name of feature {position} is empty")));
             }
-            if names[..position].contains(name) {
+            if !seen.insert(name) {
                 return Err(ModelError::Input(format!("the feature name `{name}` occurs twice")));
             }
         }
@@ -203,5 +206,71 @@ fn holds(wide: DataType, narrow: DataType) -> bool {
         Int8 | Uint8 => matches!(wide, Int16 | Int32 | Int64 | Fp32 | Fp64),
         Int16 | Uint16 => matches!(wide, Int32 | Int64 | Fp32 | Fp64),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signature() -> Signature {
+        let spec = |name: &str, datatype, shape: &[i64]| TensorSpec {
+            name: name.into(),
+            datatype,
+            shape: shape.to_vec(),
+        };
+        let feature = |name: &str, kind, input| Feature { name: name.into(), kind, input, column: 0 };
+        Signature {
+            inputs: vec![spec("age", DataType::Fp32, &[-1, 1]), spec("city", DataType::Bytes, &[-1, 1])],
+            outputs: vec![spec("label", DataType::Int64, &[-1]), spec("scores", DataType::Fp32, &[-1, 2])],
+            features: vec![feature("age", FeatureKind::Number, 0), feature("city", FeatureKind::Text, 1)],
+            task: Some(Task::Binary),
+            classes: vec!["0".into(), "1".into()],
+            roles: Outputs { label: Some(0), scores: Some(1), value: None },
+        }
+    }
+
+    fn clash(change: impl Fn(&mut Signature)) -> String {
+        let mut other = signature();
+        change(&mut other);
+        signature().clash(&other).unwrap_or_default()
+    }
+
+    #[test]
+    fn equal_and_wider_signatures_do_not_clash() {
+        assert_eq!(clash(|_| {}), "");
+        assert_eq!(clash(|other| other.inputs[0].datatype = DataType::Fp64), "");
+        assert_eq!(clash(|other| other.inputs[0].shape[1] = -1), "");
+        assert_eq!(clash(|other| other.outputs.push(other.outputs[0].clone())), "");
+    }
+
+    #[test]
+    fn clashes_are_named() {
+        assert!(clash(|other| other.inputs[0].name = "years".into()).contains("`age` is missing"));
+        assert!(clash(|other| other.inputs[0].datatype = DataType::Int64).contains("INT64, was FP32"));
+        assert!(clash(|other| other.inputs[0].shape[1] = 2).contains("shape [-1, 2]"));
+        assert!(clash(|other| other.inputs.push(other.inputs[0].clone())).is_empty());
+        assert!(clash(|other| drop(other.outputs.pop())).contains("`scores` is missing"));
+        assert!(clash(|other| other.features[1].name = "town".into()).contains("`city` is missing"));
+        assert!(clash(|other| other.features[0].column = 3).contains("another column"));
+        assert!(clash(|other| other.task = Some(Task::Regression)).contains("task"));
+        assert!(clash(|other| other.classes.reverse()).contains("classes"));
+    }
+
+    #[test]
+    fn feature_names_are_checked() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let renamed = signature().with_feature_names(&names(&["years", "town"])).unwrap();
+        assert_eq!(renamed.features[1].name, "town");
+        for wrong in [&["a"][..], &["a", "a"], &["a", ""]] {
+            assert!(signature().with_feature_names(&names(wrong)).is_err());
+        }
+    }
+
+    #[test]
+    fn the_serialised_form_names_types_as_the_protocol_does() {
+        let json = serde_json::to_string(&signature()).unwrap();
+        assert!(json.contains(r#""datatype":"BYTES""#) && json.contains(r#""task":"binary""#), "{json}");
+        assert_eq!(serde_json::from_str::<Signature>(&json).unwrap(), signature());
     }
 }
