@@ -1,6 +1,6 @@
 //! Versions: immutable, content-addressed model files with everything known about them.
 //!
-//! How one comes into being is in [`register`]; this file has what a version is, and how it is read and
+//! How one comes into being is in `version/register.rs`; this file has what a version is, and how it is read and
 //! deleted.
 
 mod register;
