@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`scan`](crate::scan()).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DriftPolicy {
     /// Chance of a false alarm per model and year.
@@ -17,10 +17,20 @@ pub struct DriftPolicy {
     pub min_effect: f64,
     /// A change of the missing share below this never alarms.
     pub min_missing_change: f64,
+    /// Features whose distribution is not tested, such as the calendar, which moves by nature. Their missing values
+    /// still are.
+    pub ignore: Vec<String>,
 }
 
 impl Default for DriftPolicy {
     fn default() -> Self {
-        Self { alpha: 0.05, windows_per_year: 52.0, min_rows: 30, min_effect: 0.01, min_missing_change: 0.01 }
+        Self {
+            alpha: 0.05,
+            windows_per_year: 52.0,
+            min_rows: 30,
+            min_effect: 0.01,
+            min_missing_change: 0.01,
+            ignore: Vec::new(),
+        }
     }
 }

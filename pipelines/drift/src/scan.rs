@@ -30,10 +30,11 @@ pub fn scan_with(
     policy: &DriftPolicy,
     floors: &mut Floors,
 ) -> DriftVerdict {
-    let columns = profile.features.len() + usize::from(profile.prediction.is_some());
+    let watched = profile.features.iter().filter(|column| !policy.ignore.contains(&column.name)).count();
+    let columns = watched + usize::from(profile.prediction.is_some());
     let threshold = policy.alpha / (columns.max(1) as f64 * policy.windows_per_year.max(1.0));
     let mut scanner = Scanner { policy, threshold, floors };
-    let mut features: Vec<FeatureDrift> = Vec::with_capacity(columns);
+    let mut features: Vec<FeatureDrift> = Vec::with_capacity(profile.features.len());
     for (position, column) in profile.features.iter().enumerate() {
         features.push(scanner.column(column, |back| windows.iter().nth_back(back)?.features.get(position)));
     }
@@ -84,8 +85,12 @@ impl Scanner<'_> {
     ) -> FeatureDrift {
         let reference = &column.reference;
         let looks = looks(reference, sketch_at);
-        let tested: Vec<(&Look, TestResult)> =
-            looks.iter().filter_map(|look| Some((look, self.test(reference, &look.sketch)?))).collect();
+        let ignored = self.policy.ignore.contains(&column.name);
+        let tested: Vec<(&Look, TestResult)> = looks
+            .iter()
+            .filter(|_| !ignored)
+            .filter_map(|look| Some((look, self.test(reference, &look.sketch)?)))
+            .collect();
         let strongest = tested.into_iter().reduce(|a, b| if b.1.p_value < a.1.p_value { b } else { a });
         let shown = strongest.map(|(look, _)| look).or(looks.last());
         let mut drift = untested(column);
@@ -96,6 +101,7 @@ impl Scanner<'_> {
         self.compare_missing(reference, &looks, &mut drift);
         match strongest {
             Some((look, result)) => self.judge(reference, look, result, &mut drift),
+            None if ignored => drift.reason = Some("the service does not watch this column".into()),
             None => drift.reason = Some(self.reason(reference, shown)),
         }
         drift

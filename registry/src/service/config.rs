@@ -65,6 +65,7 @@ impl Default for Target {
 ///
 /// - `window_seconds` is at least 1 and at most 366 days.
 /// - `min_rows` is at least 1.
+/// - `ignore` names each feature once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MonitorPolicy {
@@ -72,11 +73,13 @@ pub struct MonitorPolicy {
     pub window_seconds: i64,
     /// Predictions below which a window is not judged.
     pub min_rows: u64,
+    /// Features whose distribution moves by nature, such as the calendar: no verdict rests on them.
+    pub ignore: Vec<String>,
 }
 
 impl Default for MonitorPolicy {
     fn default() -> Self {
-        MonitorPolicy { window_seconds: 7 * 86_400, min_rows: 100 }
+        MonitorPolicy { window_seconds: 7 * 86_400, min_rows: 100, ignore: Vec::new() }
     }
 }
 
@@ -114,23 +117,28 @@ impl ServiceConfig {
         if self.monitor.min_rows == 0 {
             return Err(Error::Invalid("`monitor.min_rows` must be at least 1".into()));
         }
+        distinct("monitor.ignore", &self.monitor.ignore)?;
         self.check_fields()
     }
 
     fn check_fields(&self) -> Result<()> {
-        for (position, field) in self.personal.iter().chain(&self.key_field).enumerate() {
-            check_text("field name", field, FIELD_BYTES)?;
-            if field.is_empty() {
-                return Err(Error::Invalid(
-                    "`key_field` and `personal` must not contain an empty name".into(),
-                ));
-            }
-            if position < self.personal.len() && self.personal[..position].contains(field) {
-                return Err(Error::Invalid(format!("`personal` names `{field}` twice")));
-            }
-        }
-        Ok(())
+        distinct("personal", &self.personal)?;
+        distinct("key_field", self.key_field.as_slice())
     }
+}
+
+/// Refuses field names that are empty, too long or named twice.
+fn distinct(setting: &str, names: &[String]) -> Result<()> {
+    for (position, name) in names.iter().enumerate() {
+        check_text("field name", name, FIELD_BYTES)?;
+        if name.is_empty() {
+            return Err(Error::Invalid(format!("`{setting}` must not contain an empty name")));
+        }
+        if names[..position].contains(name) {
+            return Err(Error::Invalid(format!("`{setting}` names `{name}` twice")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -146,7 +154,10 @@ mod tests {
     fn a_model_is_all_that_must_be_said() {
         let parsed: ServiceConfig = serde_json::from_str(r#"{"model": "ventas"}"#).unwrap();
         assert_eq!(parsed, config());
-        assert_eq!(parsed.monitor, MonitorPolicy { window_seconds: 604_800, min_rows: 100 });
+        assert_eq!(
+            parsed.monitor,
+            MonitorPolicy { window_seconds: 604_800, min_rows: 100, ignore: Vec::new() }
+        );
         assert_eq!(parsed.slo_ms, 200.0);
         assert_eq!(parsed.routing.stable, Target::Alias(AliasName::champion()));
         assert!(serde_json::from_str::<ServiceConfig>(r#"{"model": "ventas", "colour": 1}"#).is_err());
