@@ -22,6 +22,42 @@ enum Operation {
     /// All axes before the given one are joined, and all from it on.
     Flatten(i64),
     Concat(i64),
+    /// With a constant of one element, as exporters put after trees.
+    Arithmetic {
+        operator: Operator,
+        constant: f32,
+        constant_first: bool,
+    },
+}
+
+/// An arithmetic operation, element by element.
+#[derive(Debug, Clone, Copy)]
+enum Operator {
+    Add,
+    Sub,
+    Mul,
+    Div,
+}
+
+impl Operator {
+    fn named(name: &str) -> Option<Operator> {
+        match name {
+            "Add" => Some(Operator::Add),
+            "Sub" => Some(Operator::Sub),
+            "Mul" => Some(Operator::Mul),
+            "Div" => Some(Operator::Div),
+            _ => None,
+        }
+    }
+
+    fn apply(self, left: f32, right: f32) -> f32 {
+        match self {
+            Operator::Add => left + right,
+            Operator::Sub => left - right,
+            Operator::Mul => left * right,
+            Operator::Div => left / right,
+        }
+    }
 }
 
 /// One step: which slots it reads and fills.
@@ -84,7 +120,10 @@ impl Native {
                 slots.0.get(name).and_then(|slot| constants.get(*slot)).map(|(_, tensor)| tensor)
             };
             let Some((operation, arity)) = operation(node, constant, double)? else { return Ok(None) };
-            let read = node.input.iter().take(arity).map(|name| Ok((slots.find(name)?, false)));
+            let skipped =
+                usize::from(matches!(operation, Operation::Arithmetic { constant_first: true, .. }));
+            let names = node.input.iter().skip(skipped).take(arity);
+            let read = names.map(|name| Ok((slots.find(name)?, false)));
             let read = read.collect::<Result<_, ModelError>>()?;
             let filled = node.output.iter().map(|name| slots.define(name));
             let filled = filled.collect::<Result<_, ModelError>>()?;
@@ -173,12 +212,46 @@ fn operation<'a>(
             Some(TensorData::I64(sizes)) => Operation::Reshape(sizes.clone()),
             _ => return Ok(None),
         },
+        "Add" | "Sub" | "Mul" | "Div" => match arithmetic(node, constant) {
+            Some(operation) => operation,
+            None => return Ok(None),
+        },
         _ => {
             let kernel = Kernel::read(node, double)?;
             return Ok(kernel.map(|kernel| (Operation::Kernel(kernel), usize::MAX)));
         }
     };
     Ok(Some((operation, 1)))
+}
+
+fn arithmetic<'a>(node: &NodeProto, constant: impl Fn(&str) -> Option<&'a Tensor>) -> Option<Operation> {
+    let operator = Operator::named(&node.op_type)?;
+    let [left, right] = node.input.as_slice() else { return None };
+    let number = |name: &str| {
+        let tensor = constant(name).filter(|tensor| tensor.shape.len() <= 1)?;
+        let TensorData::F32(values) = &tensor.data else { return None };
+        if values.len() == 1 { values.first().copied() } else { None }
+    };
+    match (number(left), number(right)) {
+        (None, Some(constant)) => Some(Operation::Arithmetic { operator, constant, constant_first: false }),
+        (Some(constant), None) => Some(Operation::Arithmetic { operator, constant, constant_first: true }),
+        _ => None,
+    }
+}
+
+fn compute(
+    input: &Array<'_>,
+    operator: Operator,
+    constant: f32,
+    constant_first: bool,
+) -> Result<Array<'static>, ModelError> {
+    let TensorData::F32(values) = input.data() else {
+        return Err(ModelError::Input("numbers of single precision are expected".into()));
+    };
+    let operate = |value: &f32| {
+        if constant_first { operator.apply(constant, *value) } else { operator.apply(*value, constant) }
+    };
+    Ok(Array::new(input.shape(), TensorData::F32(values.iter().map(operate).collect())))
 }
 
 fn evaluate<'a>(
@@ -192,6 +265,9 @@ fn evaluate<'a>(
             let input = inputs.pop().ok_or_else(|| ModelError::Invalid("an operator has no input".into()))?;
             match operation {
                 Operation::Cast(datatype) => input.cast(*datatype)?,
+                Operation::Arithmetic { operator, constant, constant_first } => {
+                    compute(&input, *operator, *constant, *constant_first)?
+                }
                 Operation::Reshape(sizes) => {
                     let shape = reshaped(input.shape(), sizes)?;
                     input.reshape(&shape)?

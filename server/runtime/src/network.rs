@@ -126,8 +126,10 @@ fn forget_shapes(graph: &mut GraphProto) {
     }
 }
 
+/// What our own operators said, or what tract did.
 fn failed(error: &tract_onnx::prelude::TractError) -> ModelError {
-    ModelError::Failed(chain(error))
+    let own = error.root_cause().downcast_ref::<ModelError>();
+    own.cloned().unwrap_or_else(|| ModelError::Failed(chain(error)))
 }
 
 /// The error and its causes in one line, shortened: tract quotes whole tensors.

@@ -55,7 +55,7 @@ fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto { name: name.into(), ints: ints.to_vec(), r#type, ..AttributeProto::default() }
 }
 
-fn numbers(name: &str, floats: &[f32]) -> AttributeProto {
+pub(crate) fn numbers(name: &str, floats: &[f32]) -> AttributeProto {
     let r#type = AttributeType::Floats as i32;
     AttributeProto { name: name.into(), floats: floats.to_vec(), r#type, ..AttributeProto::default() }
 }
