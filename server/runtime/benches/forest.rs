@@ -111,7 +111,7 @@ fn main() {
             })
             .collect();
         let mut best = f64::INFINITY;
-        for _ in 0..7 {
+        for _ in 0..60 {
             let start = Instant::now();
             for batch in &batches {
                 black_box(model.predict(black_box(std::slice::from_ref(batch))).expect("the input fits"));
