@@ -1,0 +1,198 @@
+//! Columns under construction: cells in, Arrow arrays out.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::record_batch::RecordBatch;
+
+use super::infer::{self, ColumnFormat, ColumnType};
+use super::moment::{self, DateOrder};
+use super::number::{self, DecimalMark, Number};
+use crate::error::Error;
+
+impl ColumnType {
+    /// The Arrow type that carries it.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Int64 => DataType::Int64,
+            Self::Float64 => DataType::Float64,
+            Self::Boolean => DataType::Boolean,
+            Self::Text => DataType::Utf8,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
+    }
+
+    /// The column type of an Arrow type, when a dataset stores it as it is.
+    pub fn of(data_type: &DataType) -> Option<Self> {
+        let types = [Self::Int64, Self::Float64, Self::Boolean, Self::Text, Self::Date, Self::Timestamp];
+        types.into_iter().find(|kind| kind.data_type() == *data_type)
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Int64 => "an integer",
+            Self::Float64 => "a number",
+            Self::Boolean => "true or false",
+            Self::Text => "text",
+            Self::Date => "a date",
+            Self::Timestamp => "a date with time",
+        }
+    }
+}
+
+pub(crate) fn schema_of<'a>(columns: impl Iterator<Item = (&'a str, ColumnType)>) -> SchemaRef {
+    let fields: Vec<Field> = columns.map(|(name, kind)| Field::new(name, kind.data_type(), true)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+enum Values {
+    Int64(Int64Builder),
+    Float64(Float64Builder),
+    Boolean(BooleanBuilder),
+    Text(StringBuilder),
+    Date(Date32Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+}
+
+impl Values {
+    fn new(kind: ColumnType) -> Self {
+        match kind {
+            ColumnType::Int64 => Self::Int64(Int64Builder::new()),
+            ColumnType::Float64 => Self::Float64(Float64Builder::new()),
+            ColumnType::Boolean => Self::Boolean(BooleanBuilder::new()),
+            ColumnType::Text => Self::Text(StringBuilder::new()),
+            ColumnType::Date => Self::Date(Date32Builder::new()),
+            ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Int64(builder) => builder.append_null(),
+            Self::Float64(builder) => builder.append_null(),
+            Self::Boolean(builder) => builder.append_null(),
+            Self::Text(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+            Self::Timestamp(builder) => builder.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Int64(builder) => Arc::new(builder.finish()),
+            Self::Float64(builder) => Arc::new(builder.finish()),
+            Self::Boolean(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
+            Self::Timestamp(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// One column being filled.
+struct Column {
+    name: String,
+    format: ColumnFormat,
+    values: Values,
+}
+
+impl Column {
+    fn push(&mut self, cell: &str, row: u64) -> Result<(), Error> {
+        let text = matches!(self.values, Values::Text(_));
+        if (text && cell.trim().is_empty()) || (!text && infer::is_missing(cell)) {
+            self.values.append_null();
+            return Ok(());
+        }
+        if self.push_present(cell).is_some() {
+            return Ok(());
+        }
+        let shown: String = cell.chars().take(40).collect();
+        let noun = self.format.kind.noun();
+        Err(Error::Invalid(format!("row {row}, column '{}': {shown:?} is not {noun}", self.name)))
+    }
+
+    fn push_present(&mut self, cell: &str) -> Option<()> {
+        let mark = self.format.decimal.unwrap_or(DecimalMark::Point);
+        let order = self.format.dates.unwrap_or(DateOrder::YearMonthDay);
+        match &mut self.values {
+            Values::Int64(builder) => match number::parse(cell, mark)? {
+                Number::Integer(value) => builder.append_value(value),
+                Number::Float(_) => return None,
+            },
+            Values::Float64(builder) => match number::parse(cell, mark)? {
+                Number::Integer(value) => builder.append_value(value as f64),
+                Number::Float(value) => builder.append_value(value),
+            },
+            Values::Boolean(builder) => builder.append_value(infer::parse_boolean(cell)?),
+            Values::Text(builder) => builder.append_value(cell),
+            Values::Date(builder) => builder.append_value(moment::parse_date(cell, order)?),
+            Values::Timestamp(builder) => builder.append_value(moment::parse_timestamp(cell, order)?),
+        }
+        Some(())
+    }
+}
+
+/// The columns of a table being filled row by row.
+pub(crate) struct TableBuilder {
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl TableBuilder {
+    pub(crate) fn new(names: &[String], formats: &[ColumnFormat]) -> Self {
+        let pairs = names.iter().zip(formats);
+        let columns = pairs.clone().map(|(name, format)| Column {
+            name: name.clone(),
+            format: *format,
+            values: Values::new(format.kind),
+        });
+        Self {
+            schema: schema_of(pairs.map(|(name, format)| (name.as_str(), format.kind))),
+            columns: columns.collect(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Adds the cell of column `index` to the row that is being built; `row` is its number in the source.
+    pub(crate) fn push(&mut self, index: usize, cell: &str, row: u64) -> Result<(), Error> {
+        self.bytes += cell.len();
+        self.columns[index].push(cell, row)
+    }
+
+    pub(crate) fn push_missing(&mut self, index: usize) {
+        self.columns[index].values.append_null();
+    }
+
+    pub(crate) fn end_row(&mut self) {
+        self.rows += 1;
+    }
+
+    /// Whether the rows so far are worth a batch: that bounds the memory of a large upload.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows >= 65_536 || self.bytes >= 32 * 1024 * 1024
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Takes the rows out as a batch.
+    pub(crate) fn take(&mut self) -> Result<RecordBatch, Error> {
+        self.rows = 0;
+        self.bytes = 0;
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.values.finish()).collect();
+        RecordBatch::try_new(self.schema(), arrays).map_err(|error| Error::Internal(Box::new(error)))
+    }
+}

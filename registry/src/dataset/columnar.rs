@@ -1,0 +1,94 @@
+//! Parquet files of our own: written for datasets and for the prediction log, and read back.
+//!
+//! Files from outside are not read here but in `foreign`, which trusts nothing.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_writer::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use crate::{Error, Result};
+
+/// Rows of one batch when a file is read.
+const BATCH_ROWS: usize = 65_536;
+/// A row group is closed at this many bytes in memory.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+
+/// The columns that a reader wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted {
+    /// Every one.
+    All,
+    /// These, in the file's order.
+    Named(&'static [&'static str]),
+}
+
+impl Wanted {
+    fn contains(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(&name),
+        }
+    }
+
+    /// The wanted columns of a batch in memory.
+    pub(crate) fn project(self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let fields = batch.schema();
+        let places = fields.fields().iter().enumerate().filter(|(_, field)| self.contains(field.name()));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        batch.project(&places).map_err(Error::internal)
+    }
+}
+
+/// A Parquet file under construction. The same rows give the same bytes.
+pub(crate) struct FileWriter {
+    writer: ArrowWriter<Vec<u8>>,
+}
+
+impl FileWriter {
+    pub(crate) fn new(schema: SchemaRef) -> Result<Self> {
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(Error::internal)?))
+            // The library's name and version would change the hash of a dataset with every upgrade.
+            .set_created_by("chasqui".to_owned())
+            .build();
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(Error::internal)?;
+        Ok(Self { writer })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.writer.write(batch).map_err(Error::internal)?;
+        if self.writer.in_progress_size() >= ROW_GROUP_BYTES {
+            self.writer.flush().map_err(Error::internal)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<Bytes> {
+        self.writer.into_inner().map(Bytes::from).map_err(Error::internal)
+    }
+}
+
+/// One batch as a file.
+pub(crate) fn write(batch: &RecordBatch) -> Result<Bytes> {
+    let mut writer = FileWriter::new(batch.schema())?;
+    writer.write(batch)?;
+    writer.finish()
+}
+
+/// Reads a file that [`FileWriter`] wrote.
+pub(crate) fn read_own(bytes: Bytes, wanted: Wanted) -> Result<Vec<RecordBatch>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(Error::internal)?;
+    let schema = Arc::clone(builder.schema());
+    let places = schema.fields().iter().enumerate().filter(|(_, field)| wanted.contains(field.name()));
+    let mask = ProjectionMask::roots(builder.parquet_schema(), places.map(|(place, _)| place));
+    let reader =
+        builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(Error::internal)?;
+    reader.map(|batch| batch.map_err(Error::internal)).collect()
+}

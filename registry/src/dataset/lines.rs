@@ -1,0 +1,197 @@
+//! JSON lines (NDJSON): one flat object a line.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+
+use super::cells::TableBuilder;
+use super::delimited;
+use super::infer::{ColumnFormat, ColumnType, Evidence, Stated};
+use super::moment::DateOrder;
+use super::writer::DatasetWriter;
+use super::{MAX_CELL_BYTES, MAX_COLUMNS, Upload, infer, text};
+use crate::{Error, Result};
+
+/// A value of a flat object, as text for the columns.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Boolean(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+    Missing(()),
+}
+
+/// A flat object in the order it is written.
+struct Object(Vec<(String, Scalar)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct ObjectVisitor;
+
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Object;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Object, A::Error> {
+                let mut cells: Vec<(String, Scalar)> = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let value = map.next_value::<Scalar>().map_err(|error| {
+                        A::Error::custom(format!(
+                            "the value of `{name}` is not a text, number or boolean: {error}"
+                        ))
+                    })?;
+                    if cells.len() >= MAX_COLUMNS {
+                        return Err(A::Error::custom(format!("more than {MAX_COLUMNS} columns")));
+                    }
+                    cells.push((name, value));
+                }
+                Ok(Object(cells))
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+/// What the values of one column have been so far.
+#[derive(Default)]
+struct Kinds {
+    booleans: bool,
+    texts: bool,
+    /// `Int64` until a number is not whole.
+    numbers: Option<ColumnType>,
+    evidence: Evidence,
+}
+
+impl Kinds {
+    fn add(&mut self, value: &Scalar) {
+        match value {
+            Scalar::Boolean(_) => self.booleans = true,
+            Scalar::Integer(_) => self.numbers = self.numbers.or(Some(ColumnType::Int64)),
+            Scalar::Number(_) => self.numbers = Some(ColumnType::Float64),
+            Scalar::Text(text) if text.trim().is_empty() => {}
+            Scalar::Text(text) => {
+                self.texts = true;
+                self.evidence.add_text(text);
+            }
+            Scalar::Missing(()) => {}
+        }
+    }
+
+    fn format(&self, dates: Option<DateOrder>) -> ColumnFormat {
+        let kind = match (self.booleans, self.numbers, self.texts) {
+            (true, None, false) => ColumnType::Boolean,
+            (false, Some(kind), false) => kind,
+            (false, None, true) => {
+                let stated = Stated { decimal: None, dates };
+                return infer::decide(std::slice::from_ref(&self.evidence), stated, ',')[0];
+            }
+            _ => ColumnType::Text,
+        };
+        ColumnFormat { kind, decimal: None, dates: None }
+    }
+}
+
+/// What a file of JSON lines was found to be.
+pub(super) struct Lines {
+    text: String,
+    pub(super) names: Vec<String>,
+    pub(super) formats: Vec<ColumnFormat>,
+}
+
+impl Lines {
+    /// Looks at every line.
+    pub(super) fn detect(bytes: &[u8], upload: &Upload) -> Result<Self> {
+        let encoding = match upload.encoding {
+            Some(encoding) => encoding,
+            None => text::detect(bytes)?,
+        };
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut text::reader(bytes, encoding), &mut text)
+            .map_err(|error| Error::Invalid(format!("the file is not text: {error}")))?;
+        let mut names: Vec<String> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut kinds: Vec<Kinds> = Vec::new();
+        for (row, line) in lines(&text) {
+            for (name, value) in object(row, line)?.0 {
+                let place = *places.entry(name).or_insert_with_key(|name| {
+                    names.push(name.clone());
+                    kinds.push(Kinds::default());
+                    names.len() - 1
+                });
+                if names.len() > MAX_COLUMNS {
+                    return Err(Error::TooLarge(format!("row {row}: more than {MAX_COLUMNS} columns")));
+                }
+                kinds[place].add(&value);
+            }
+        }
+        delimited::check_names(&names)?;
+        let mut formats: Vec<ColumnFormat> =
+            kinds.iter().map(|kinds| kinds.format(upload.date_format)).collect();
+        delimited::apply_types(&names, &mut formats, upload)?;
+        Ok(Self { text, names, formats })
+    }
+
+    /// Reads every line into `writer`.
+    pub(super) fn read(&self, writer: &mut DatasetWriter) -> Result<()> {
+        let places: HashMap<&str, usize> =
+            self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        let mut columns = TableBuilder::new(&self.names, &self.formats);
+        let mut cells: Vec<Option<String>> = vec![None; self.names.len()];
+        for (row, line) in lines(&self.text) {
+            cells.fill(None);
+            for (name, value) in object(row, line)?.0 {
+                let cell = cell_of(value);
+                if cell.as_ref().is_some_and(|cell| cell.len() > MAX_CELL_BYTES || cell.contains('\0')) {
+                    return Err(Error::Invalid(format!(
+                        "row {row}, column `{name}`: longer than {MAX_CELL_BYTES} bytes, or contains NUL"
+                    )));
+                }
+                if cells[places[name.as_str()]].replace(cell.unwrap_or_default()).is_some() {
+                    return Err(Error::Invalid(format!("row {row}: `{name}` is given twice")));
+                }
+            }
+            for (place, cell) in cells.iter().enumerate() {
+                match cell {
+                    Some(cell) => columns.push(place, cell, row)?,
+                    None => columns.push_missing(place),
+                }
+            }
+            columns.end_row();
+            if columns.is_full() {
+                writer.write(&columns.take()?)?;
+            }
+        }
+        if !columns.is_empty() {
+            writer.write(&columns.take()?)?;
+        }
+        Ok(())
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let numbered = text.lines().enumerate().map(|(place, line)| (place as u64 + 1, line));
+    numbered.filter(|(_, line)| !line.trim().is_empty())
+}
+
+fn object(row: u64, line: &str) -> Result<Object> {
+    serde_json::from_str(line).map_err(|error| Error::Invalid(format!("row {row}: {error}")))
+}
+
+fn cell_of(value: Scalar) -> Option<String> {
+    match value {
+        Scalar::Boolean(value) => Some(value.to_string()),
+        Scalar::Integer(value) => Some(value.to_string()),
+        // The shortest text that reads back as the same number, never in a notation the columns do not know.
+        Scalar::Number(value) => Some(format!("{value:?}")),
+        Scalar::Text(value) => Some(value),
+        Scalar::Missing(()) => None,
+    }
+}

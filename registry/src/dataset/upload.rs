@@ -1,0 +1,124 @@
+//! From uploaded bytes to a table: which format they are in, and through which reader they go.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::cells;
+use super::delimited::Delimited;
+use super::foreign::Foreign;
+use super::infer::{ColumnFormat, ColumnType};
+use super::lines::Lines;
+use super::moment::DateOrder;
+use super::number::DecimalMark;
+use super::text::TextEncoding;
+use super::writer::{DatasetWriter, Written};
+use super::{DEFAULT_MAX_BYTES, Source};
+use crate::artifact::Sha256Hex;
+use crate::{Error, Result};
+
+/// The formats that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Delimited text.
+    Csv,
+    /// JSON lines.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// What the uploader states about a file; everything else is detected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upload {
+    /// The file's format.
+    pub format: Option<Format>,
+    /// What separates cells.
+    pub delimiter: Option<char>,
+    /// What encloses cells.
+    pub quote: Option<char>,
+    /// The decimal mark of every number.
+    pub decimal: Option<DecimalMark>,
+    /// The character encoding.
+    pub encoding: Option<TextEncoding>,
+    /// Whether the first row names the columns.
+    pub header: Option<bool>,
+    /// The order of every date.
+    pub date_format: Option<DateOrder>,
+    /// Types of columns by name; a cell that does not have it is an error then.
+    pub types: BTreeMap<String, ColumnType>,
+    /// Largest file.
+    #[serde(skip, default = "default_max_bytes")]
+    pub max_bytes: usize,
+}
+
+fn default_max_bytes() -> usize {
+    DEFAULT_MAX_BYTES
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Self {
+            format: None,
+            delimiter: None,
+            quote: None,
+            decimal: None,
+            encoding: None,
+            header: None,
+            date_format: None,
+            types: BTreeMap::new(),
+            max_bytes: DEFAULT_MAX_BYTES,
+        }
+    }
+}
+
+/// Turns a file into a table. Takes processor time: not for an async thread.
+pub(super) fn convert(bytes: &Bytes, upload: &Upload) -> Result<(Written, Source)> {
+    if bytes.len() > upload.max_bytes {
+        let (size, limit) = (bytes.len(), upload.max_bytes);
+        return Err(Error::TooLarge(format!("the file has {size} bytes; at most {limit} are taken")));
+    }
+    let format = upload.format.unwrap_or_else(|| detect(bytes));
+    let (sha256, size_bytes) = (Sha256Hex::of_slice(bytes), bytes.len() as u64);
+    let mut dialect = None;
+    let mut columns = Vec::new();
+    let mut writer;
+    match format {
+        Format::Csv => {
+            let file = Delimited::detect(bytes, upload)?;
+            writer = writer_of(&file.names, &file.formats)?;
+            file.read(bytes, &mut writer)?;
+            (dialect, columns) = (Some(file.dialect), file.formats);
+        }
+        Format::Ndjson => {
+            let file = Lines::detect(bytes, upload)?;
+            writer = writer_of(&file.names, &file.formats)?;
+            file.read(&mut writer)?;
+            columns = file.formats;
+        }
+        Format::Parquet => {
+            let file = Foreign::open(bytes)?;
+            let schema = cells::schema_of(file.columns());
+            writer = DatasetWriter::new(schema.clone())?;
+            file.read(&schema, &mut writer)?;
+        }
+    }
+    Ok((writer.finish()?, Source::Upload { format, sha256, size_bytes, dialect, columns }))
+}
+
+fn writer_of(names: &[String], formats: &[ColumnFormat]) -> Result<DatasetWriter> {
+    let kinds = formats.iter().map(|format| format.kind);
+    DatasetWriter::new(cells::schema_of(names.iter().map(String::as_str).zip(kinds)))
+}
+
+/// Parquet says so in its first four bytes; a brace begins an object of JSON lines; the rest is delimited text.
+fn detect(bytes: &[u8]) -> Format {
+    if bytes.starts_with(b"PAR1") {
+        return Format::Parquet;
+    }
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    if text.starts_with(b"{") { Format::Ndjson } else { Format::Csv }
+}
