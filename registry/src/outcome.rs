@@ -407,7 +407,6 @@ fn from_row(row: &AnyRow) -> Result<StoredOutcome> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

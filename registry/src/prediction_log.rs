@@ -224,10 +224,21 @@ impl Log {
     }
 
     fn begin_next(&self) -> io::Result<Arc<Segment>> {
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let next = Arc::new(Segment::create(&self.folder, self.boot, sequence, self.config.clock.now())?);
+        let next = Arc::new(self.create_segment()?);
         self.replace_current(Some(Arc::clone(&next)));
         Ok(next)
+    }
+
+    fn create_segment(&self) -> io::Result<Segment> {
+        let create = || {
+            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+            Segment::create(&self.folder, self.boot, sequence, self.config.clock.now())
+        };
+        match create() {
+            // Another process that was clearing up took the file for an abandoned one before it was locked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(),
+            other => other,
+        }
     }
 
     fn replace_current(&self, next: Option<Arc<Segment>>) {
@@ -254,7 +265,10 @@ impl Log {
         let failed = |error: io::Error| unavailable("list the folder of", &error);
         let mut own: HashSet<PathBuf> = self.closed_segments().iter().map(|s| s.path().to_owned()).collect();
         own.extend(self.open_segment().map(|segment| segment.path().to_owned()));
-        for path in local::segment_files(&self.folder).map_err(failed)? {
+        for path in local::files(&self.folder, segment::UNFINISHED).map_err(failed)? {
+            segment::remove_abandoned(&path);
+        }
+        for path in local::files(&self.folder, segment::EXTENSION).map_err(failed)? {
             if own.contains(&path) {
                 continue;
             }
@@ -278,7 +292,6 @@ fn unavailable(what: &str, error: &io::Error) -> Error {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use chasqui_runtime::Value;
 

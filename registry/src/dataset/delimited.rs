@@ -26,7 +26,7 @@ impl Delimited {
         let mut names = Vec::new();
         let mut evidence: Vec<Evidence> = Vec::new();
         let mut record = StringRecord::new();
-        let mut unclosed = false;
+        let mut unclosed = None;
         while rows.next(&mut record)? {
             if names.is_empty() {
                 names = names_of(&record, dialect.header)?;
@@ -39,10 +39,11 @@ impl Delimited {
             for (cell, evidence) in record.iter().zip(&mut evidence) {
                 evidence.add(cell);
             }
-            unclosed = record.iter().next_back().is_some_and(|cell| cell.contains('\n'));
+            let open_end = record.iter().next_back().is_some_and(|cell| cell.contains('\n'));
+            unclosed = open_end.then_some(rows.number);
         }
-        if unclosed {
-            check_last_quote(bytes, &dialect, rows.number)?;
+        if let Some(row) = unclosed {
+            check_last_quote(bytes, &dialect, row)?;
         }
         let stated = Stated { decimal: upload.decimal, dates: upload.date_format };
         let mut formats = infer::decide(&evidence, stated, dialect.delimiter);

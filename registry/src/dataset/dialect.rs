@@ -85,8 +85,10 @@ fn detect_quote(sample: &str) -> char {
         return '"';
     }
     let lines: Vec<&str> = sample.lines().skip(1).take(SAMPLE_ROWS).collect();
+    // A quoted cell may contain delimiters: its two ends are looked for, not the whole cell.
     let encloses = |line: &&&str| {
-        line.split(DELIMITERS).any(|cell| cell.len() >= 2 && cell.starts_with('\'') && cell.ends_with('\''))
+        let mut pieces = line.split(DELIMITERS);
+        pieces.clone().any(|piece| piece.starts_with('\'')) && pieces.any(|piece| piece.ends_with('\''))
     };
     let enclosed = lines.iter().filter(encloses).count();
     if !lines.is_empty() && enclosed * 10 >= lines.len() * 9 { '\'' } else { '"' }

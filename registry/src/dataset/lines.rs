@@ -1,5 +1,6 @@
 //! JSON lines (NDJSON): one flat object a line.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -100,22 +101,20 @@ impl Kinds {
 }
 
 /// What a file of JSON lines was found to be.
-pub(super) struct Lines {
-    text: String,
+pub(super) struct Lines<'a> {
+    text: Cow<'a, str>,
     pub(super) names: Vec<String>,
     pub(super) formats: Vec<ColumnFormat>,
 }
 
-impl Lines {
+impl<'a> Lines<'a> {
     /// Looks at every line.
-    pub(super) fn detect(bytes: &[u8], upload: &Upload) -> Result<Self> {
+    pub(super) fn detect(bytes: &'a [u8], upload: &Upload) -> Result<Self> {
         let encoding = match upload.encoding {
             Some(encoding) => encoding,
             None => text::detect(bytes)?,
         };
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut text::reader(bytes, encoding), &mut text)
-            .map_err(|error| Error::Invalid(format!("the file is not text: {error}")))?;
+        let text = text::decode(bytes, encoding)?;
         let mut names: Vec<String> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut kinds: Vec<Kinds> = Vec::new();

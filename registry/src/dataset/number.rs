@@ -40,41 +40,38 @@ pub(crate) fn parse(cell: &str, mark: DecimalMark) -> Option<Number> {
         Some(place) => (&mantissa[..place], Some(&mantissa[place + 1..])),
         None => (mantissa, None),
     };
-    if !fraction.is_none_or(all_digits) || (whole.is_empty() && fraction.is_none_or(<[u8]>::is_empty)) {
-        return None;
-    }
     let grouped = whole.contains(&thousands);
-    if grouped && (exponent.is_some() || !well_grouped(whole, thousands)) {
-        return None;
-    }
-    let mut plain = String::with_capacity(cell.len() + 1);
-    if negative {
-        plain.push('-');
-    }
-    for &byte in whole.iter().filter(|&&byte| byte != thousands) {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        plain.push(byte as char);
-    }
-    let unsigned = plain.trim_start_matches('-');
-    if unsigned.len() > 1 && unsigned.starts_with('0') {
+    let whole_is_good =
+        if grouped { exponent.is_none() && well_grouped(whole, thousands) } else { all_digits(whole) };
+    let empty = whole.is_empty() && fraction.is_none_or(<[u8]>::is_empty);
+    let code = whole.len() > 1 && whole.starts_with(b"0");
+    if !whole_is_good || !fraction.is_none_or(all_digits) || empty || code {
         return None;
     }
     if fraction.is_none() && exponent.is_none() {
-        return plain.parse().ok().map(Number::Integer);
+        return integer(whole, negative).map(Number::Integer);
     }
-    finish_float(plain, fraction.unwrap_or_default(), exponent)
+    let size = if mark == DecimalMark::Point && !grouped {
+        std::str::from_utf8(digits).ok()?.parse::<f64>().ok()?
+    } else {
+        plain(digits, decimal, thousands).parse::<f64>().ok()?
+    };
+    size.is_finite().then_some(Number::Float(if negative { -size } else { size }))
 }
 
-fn finish_float(mut plain: String, fraction: &[u8], exponent: Option<&[u8]>) -> Option<Number> {
-    plain.push('.');
-    plain.extend(fraction.iter().map(|&byte| byte as char));
-    if let Some(exponent) = exponent {
-        plain.push('e');
-        plain.extend(exponent.iter().map(|&byte| byte as char));
+/// Digits, perhaps grouped, as an integer; counted downwards, because there is one more negative than positive.
+fn integer(whole: &[u8], negative: bool) -> Option<i64> {
+    let mut value = 0_i64;
+    for digit in whole.iter().filter(|byte| byte.is_ascii_digit()) {
+        value = value.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
     }
-    plain.parse::<f64>().ok().filter(|value| value.is_finite()).map(Number::Float)
+    if negative { Some(value) } else { value.checked_neg() }
+}
+
+/// The notation of programs: a point, and no groups.
+fn plain(digits: &[u8], decimal: u8, thousands: u8) -> String {
+    let kept = digits.iter().filter(|&&byte| byte != thousands);
+    kept.map(|&byte| if byte == decimal { '.' } else { char::from(byte) }).collect()
 }
 
 fn split_sign(cell: &str) -> Option<(bool, &[u8])> {
@@ -109,7 +106,9 @@ fn all_digits(bytes: &[u8]) -> bool {
 fn well_grouped(whole: &[u8], thousands: u8) -> bool {
     let mut groups = whole.split(|&byte| byte == thousands);
     let first = groups.next().unwrap_or_default();
-    (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3)
+    (1..=3).contains(&first.len())
+        && all_digits(first)
+        && groups.all(|group| group.len() == 3 && all_digits(group))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Bytes of an uploaded text file as UTF-8, whatever encoding they came in.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::Error;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// The character encodings that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,12 +67,23 @@ pub(crate) fn detect(bytes: &[u8]) -> Result<TextEncoding, Error> {
 /// A reader of the text as UTF-8, without the byte order mark.
 pub(crate) fn reader(bytes: &[u8], encoding: TextEncoding) -> Box<dyn Read + '_> {
     if encoding == TextEncoding::Utf8 {
-        return Box::new(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+        return Box::new(bytes.strip_prefix(BOM).unwrap_or(bytes));
     }
     Box::new(DecodingReader {
         decoder: encoding.encoding().new_decoder_with_bom_removal(),
         rest: bytes,
         done: false,
+    })
+}
+
+/// The whole text; UTF-8 is not copied.
+pub(crate) fn decode(bytes: &[u8], encoding: TextEncoding) -> Result<Cow<'_, str>, Error> {
+    if encoding != TextEncoding::Utf8 {
+        return Ok(encoding.encoding().decode_with_bom_removal(bytes).0);
+    }
+    let text = std::str::from_utf8(bytes.strip_prefix(BOM).unwrap_or(bytes));
+    text.map(Cow::Borrowed).map_err(|error| {
+        Error::Invalid(format!("byte {} is not UTF-8; state the encoding", error.valid_up_to()))
     })
 }
 

@@ -82,7 +82,7 @@ impl Input {
     fn push(&mut self, value: Value<'_>) {
         match (self, value) {
             (Self::Number(builder), Value::Number(number)) if !number.is_nan() => {
-                builder.append_value(number)
+                builder.append_value(number);
             }
             (Self::Number(builder), _) => builder.append_null(),
             (Self::Text(builder), value) => builder.append_option(label_text(value)),

@@ -10,12 +10,12 @@ use super::segment::{Contents, EXTENSION};
 use super::shape::Shape;
 use crate::Result;
 
-/// The segment files of a folder, oldest first.
-pub(super) fn segment_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files of a folder with this extension, oldest first.
+pub(super) fn files(folder: &Path, wanted: &str) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+        if path.extension().is_some_and(|extension| extension == wanted) {
             paths.push(path);
         }
     }
@@ -51,7 +51,7 @@ pub(super) fn groups(contents: &Contents, wanted: impl Fn(&Shape) -> bool) -> Re
 /// The local rows of the shapes that are wanted. A file that is sealed meanwhile is no longer there, and its
 /// rows are in object storage: list those after this.
 pub(super) fn read_folder(folder: &Path, wanted: impl Fn(&Shape) -> bool) -> Result<Vec<Group>> {
-    let paths = segment_files(folder).map_err(|error| super::unavailable("list the folder of", &error))?;
+    let paths = files(folder, EXTENSION).map_err(|error| super::unavailable("list the folder of", &error))?;
     let mut all = Vec::new();
     for path in paths {
         let contents = match Contents::read(&path) {

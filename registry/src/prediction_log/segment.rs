@@ -19,6 +19,8 @@ use crate::Micros;
 const MAGIC: &[u8; 8] = b"CHQSEG01";
 const HEADER: usize = 16;
 pub(super) const EXTENSION: &str = "seg";
+/// Of a file that has no header or lock yet.
+pub(super) const UNFINISHED: &str = "new";
 
 /// A segment file whose lock this process holds.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Segment {
     /// Creates the next file of a process that calls itself `boot`.
     pub(super) fn create(folder: &Path, boot: Uuid, sequence: u64, now: Micros) -> io::Result<Self> {
         let name = format!("{}-{sequence:08}", boot.simple());
-        let fresh = folder.join(format!("{name}.new"));
+        let fresh = folder.join(format!("{name}.{UNFINISHED}"));
         let path = folder.join(format!("{name}.{EXTENSION}"));
         let mut file = OpenOptions::new().append(true).create_new(true).open(&fresh)?;
         file.lock()?;
@@ -82,8 +84,17 @@ impl Segment {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Its owner may have sealed and deleted it between the opening and the lock.
-        let Ok(contents) = Contents::read(path) else { return Ok(None) };
+        let contents = match Contents::read(path) {
+            Ok(contents) => contents,
+            // Its owner sealed and deleted it between the opening and the lock.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                // Out of the way, for a person to look at: it would fail again with every seal.
+                std::fs::rename(path, path.with_extension("unreadable"))?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
         let segment = Self::with_file(path.to_owned(), file, contents.mark, now);
         segment.bytes.store(contents.bytes.len() as u64, Ordering::Relaxed);
         let mut records = 0;
@@ -160,6 +171,15 @@ impl Segment {
         {
             shapes.push(digest);
         }
+    }
+}
+
+/// Removes a file whose process ended before it was finished; there is nothing in it.
+pub(super) fn remove_abandoned(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    if file.try_lock().is_ok() {
+        // Whoever else clears up may have been faster.
+        let _ = std::fs::remove_file(path);
     }
 }
 

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use chasqui_runtime::{FeatureKind, Value};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
