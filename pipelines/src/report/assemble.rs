@@ -1,0 +1,349 @@
+//! A report from what is stored: verdicts, versions, gate, rollouts, predictions and outcomes. The rules of the levels
+//! are the report's own; here the facts are put together.
+
+use std::collections::BTreeMap;
+
+use chasqui_registry::name::ModelName;
+use chasqui_registry::prediction_log::{Log, labelled, read_predictions};
+use chasqui_registry::service::Service;
+use chasqui_registry::version::Version;
+use chasqui_registry::{Micros, PageRequest, Registry};
+use chasqui_report::format::local_date;
+use chasqui_report::{
+    Action, Annex, ChangeFact, Confidence, Draft, Event, EventKind, Facts, History, Inaction,
+    MissingForMoney, Money, PerformanceFact, Period, Quality, QualityMeasure, Range, Recommendation, Report,
+    Season, Unit,
+};
+use chasqui_trainer::{Table, Task};
+use jiff::{Timestamp, ToSpan};
+
+use super::changes::changes;
+use super::history::{self, Traffic};
+use super::{ReportRequest, annex};
+use crate::error::{Error, Result};
+use crate::monitor::{self, StoredVerdict};
+use crate::pipeline::{self, Run};
+use crate::rollout::{self, Rollout};
+
+/// Fewer outcomes than this say nothing about quality.
+const FEWEST_OUTCOMES: usize = 30;
+/// About as many outcomes a week are enough to measure a model.
+const OUTCOMES_PER_WEEK: u64 = 50;
+/// How long there is to decide.
+const DAYS_TO_DECIDE: i64 = 7;
+const RESPONSIBLE: &str = "El equipo responsable del modelo";
+
+/// The rows a report is made of.
+struct Rows {
+    service: Service,
+    serving: Option<i64>,
+    versions: BTreeMap<i64, Version>,
+    verdicts: Vec<StoredVerdict>,
+    rollouts: Vec<Rollout>,
+    run: Option<Run>,
+    traffic: Traffic,
+    task: Option<Task>,
+}
+
+/// Puts the report of a period together.
+pub(super) async fn assemble(
+    registry: &Registry,
+    log: Option<&Log>,
+    request: &ReportRequest,
+    from: Micros,
+    to: Micros,
+) -> Result<Report> {
+    let rows = rows(registry, log, request, from, to).await?;
+    let generated_at = instant(registry.now())?;
+    let verdict = decisive(&rows);
+    let quality = quality(&rows);
+    let facts = facts(verdict, quality.as_ref());
+    let rollout = rows.rollouts.first();
+    let draft = Draft {
+        service: request.service.to_string(),
+        company: request.company.clone(),
+        subject: None,
+        generated_at,
+        period: Period {
+            from: local_date(instant(from)?),
+            to: local_date(instant(Micros(to.0.saturating_sub(1)))?),
+        },
+        numbers: chasqui_report::NumberStyle::default(),
+        changes: verdict.map(changes).unwrap_or_default(),
+        money: money(&rows, quality.as_ref()),
+        season: if facts.change == ChangeFact::None { Season::NoChange } else { Season::Unknown },
+        recommendation: recommendation(&rows, request, &facts, verdict, generated_at),
+        inaction: if facts.change == ChangeFact::None && facts.performance != PerformanceFact::LossLikely {
+            Inaction::NoConsequence
+        } else {
+            Inaction::Unknown
+        },
+        confidence: confidence(registry, &rows, verdict).await?,
+        fairness: chasqui_report::Fairness::default(),
+        history: History {
+            days: rows.traffic.days(),
+            unit: history::unit(rows.task),
+            target: target(registry, &rows).await?,
+            events: events(&rows),
+            shares: rows.traffic.shares(),
+        },
+        annex: Annex {
+            features: verdict.map(|verdict| annex::features(&verdict.verdict)).unwrap_or_default(),
+            windows: verdict.map(|verdict| verdict.verdict.windows as u64),
+            alpha: Some(monitor::drift_policy(&rows.service.config.monitor).alpha),
+            versions: annex::versions(&rows.traffic, &rows.versions, rows.serving),
+            gate: rows.run.as_ref().and_then(annex::gate),
+            rollout: match rollout {
+                Some(rollout) => Some(annex::rollout(registry, rollout).await?),
+                None => None,
+            },
+            lineage: rows
+                .serving
+                .and_then(|version| rows.versions.get(&version))
+                .map(annex::lineage)
+                .unwrap_or_default(),
+        },
+        quality,
+        facts,
+    };
+    Report::new(draft).map_err(|error| Error::Invalid(error.to_string()))
+}
+
+async fn rows(
+    registry: &Registry,
+    log: Option<&Log>,
+    request: &ReportRequest,
+    from: Micros,
+    to: Micros,
+) -> Result<Rows> {
+    let name = &request.service;
+    let Some(service) = registry.get_service(name).await? else {
+        return Err(Error::NotFound(format!("the service `{name}` does not exist")));
+    };
+    let model = &service.config.model;
+    let serving = registry.resolve_target(model, &service.config.routing.stable).await?;
+    let versions = versions(registry, model).await?;
+    let page = PageRequest::new(None, Some(chasqui_registry::page::MAX_LIMIT))?;
+    let within = |at: Micros| at >= from && at < to;
+    let mut verdicts = monitor::verdicts(registry, name, &page).await?.items;
+    verdicts.retain(|verdict| within(verdict.window_start) || within(verdict.created_at));
+    let mut rollouts = rollout::list(registry, Some(name.as_str()), &page).await?.items;
+    rollouts.retain(|rollout| within(rollout.created_at));
+    let run = last_judged_run(registry, name.as_str(), from, to).await?;
+    let answered = read_predictions(registry, log, name, from, to).await?;
+    let known = labelled(registry, log, name, from, to).await?;
+    let task = serving.and_then(|version| versions.get(&version)).and_then(|version| version.signature.task);
+    let traffic = tokio::task::spawn_blocking(move || {
+        let table = |batches| Table::from_batches(batches).map_err(Error::internal);
+        Ok::<_, Error>(Traffic::new(&table(&answered)?, &table(&known)?, task))
+    });
+    let traffic = traffic.await??;
+    Ok(Rows { service, serving, versions, verdicts, rollouts, run, traffic, task })
+}
+
+async fn versions(registry: &Registry, model: &ModelName) -> Result<BTreeMap<i64, Version>> {
+    let page = PageRequest::new(None, Some(chasqui_registry::page::MAX_LIMIT))?;
+    let versions = registry.list_versions(model, &page).await?.items;
+    Ok(versions.into_iter().map(|version| (version.version, version)).collect())
+}
+
+async fn last_judged_run(
+    registry: &Registry,
+    service: &str,
+    from: Micros,
+    to: Micros,
+) -> Result<Option<Run>> {
+    let mut last: Option<Run> = None;
+    for pipeline in pipeline::all(registry).await?.into_iter().filter(|pipeline| pipeline.service == service)
+    {
+        let runs = pipeline::runs(registry, Some(&pipeline.name), &PageRequest::default()).await?.items;
+        let judged =
+            runs.into_iter().find(|run| run.gate.is_some() && run.created_at >= from && run.created_at < to);
+        if let Some(run) = judged
+            && last.as_ref().is_none_or(|last| last.created_at < run.created_at)
+        {
+            last = Some(run);
+        }
+    }
+    Ok(last)
+}
+
+/// The verdict that a report speaks of: the latest that found something, or the latest.
+fn decisive(rows: &Rows) -> Option<&StoredVerdict> {
+    rows.verdicts.iter().find(|verdict| verdict.drifted).or_else(|| rows.verdicts.first())
+}
+
+fn facts(verdict: Option<&StoredVerdict>, quality: Option<&Quality>) -> Facts {
+    let drifted = verdict.is_some_and(|verdict| verdict.verdict.drifted);
+    let performance = match quality {
+        None => PerformanceFact::Unknown,
+        Some(quality) if is_worse(quality) => PerformanceFact::LossLikely,
+        Some(_) => PerformanceFact::WithinRange,
+    };
+    Facts {
+        change: if drifted { ChangeFact::Confirmed } else { ChangeFact::None },
+        performance,
+        data_damaged: verdict.is_some_and(|verdict| verdict.verdict.missing_changed),
+        group_harmed: false,
+        days_to_minimum: None,
+    }
+}
+
+/// The whole range lies on the wrong side of what the model was accepted with.
+fn is_worse(quality: &Quality) -> bool {
+    match quality.measure {
+        QualityMeasure::Hits => quality.range.high < quality.before,
+        QualityMeasure::Error { .. } => quality.range.low > quality.before,
+    }
+}
+
+/// The measured quality of the version that serves, or of the one with most outcomes while it has too few.
+fn quality(rows: &Rows) -> Option<Quality> {
+    let enough = |version: &i64| rows.traffic.errors.get(version).is_some_and(|e| e.len() >= FEWEST_OUTCOMES);
+    let most = rows.traffic.errors.iter().max_by_key(|(_, errors)| errors.len()).map(|(version, _)| *version);
+    let version = rows.serving.filter(enough).or_else(|| most.filter(enough))?;
+    let errors = rows.traffic.errors.get(&version)?;
+    let metrics = &rows.versions.get(&version)?.metrics;
+    let (mean, spread) = mean_and_spread(errors);
+    let regression = rows.task.is_none() || rows.task == Some(Task::Regression);
+    if regression {
+        return Some(Quality {
+            measure: QualityMeasure::Error { unit: Unit::Plain },
+            before: *metrics.get("mae")?,
+            now: mean,
+            range: Range::new((mean - spread).max(0.0), mean + spread),
+            estimated: false,
+            awaited: None,
+        });
+    }
+    Some(Quality {
+        measure: QualityMeasure::Hits,
+        before: *metrics.get("accuracy")?,
+        now: 1.0 - mean,
+        range: Range::new((1.0 - mean - spread).max(0.0), (1.0 - mean + spread).min(1.0)),
+        estimated: false,
+        awaited: None,
+    })
+}
+
+/// The mean and half the width of its 95 % interval.
+fn mean_and_spread(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    (mean, 1.96 * (variance / n).sqrt())
+}
+
+fn money(rows: &Rows, quality: Option<&Quality>) -> Money {
+    let mut missing = vec![MissingForMoney::ValuePerAnswer];
+    if rows.traffic.outcomes == 0 {
+        missing.push(MissingForMoney::Outcomes);
+    } else if quality.is_none() {
+        missing.push(MissingForMoney::ReferenceQuality);
+    }
+    Money::Unknown { missing }
+}
+
+fn recommendation(
+    rows: &Rows,
+    request: &ReportRequest,
+    facts: &Facts,
+    verdict: Option<&StoredVerdict>,
+    now: Timestamp,
+) -> Recommendation {
+    let due = local_date(now).checked_add(DAYS_TO_DECIDE.days()).ok();
+    let responsible = Some(request.responsible.clone().unwrap_or_else(|| RESPONSIBLE.to_owned()));
+    Recommendation { action: action(rows, facts, verdict), responsible, due }
+}
+
+fn action(rows: &Rows, facts: &Facts, verdict: Option<&StoredVerdict>) -> Action {
+    let rollout = rows.rollouts.first();
+    if let Some(rollout) = rollout {
+        match rollout.status.as_str() {
+            "rolled_back" | "rolling_back" => {
+                return Action::KeepPrevious { withdrawn: rollout.canary_version.to_string() };
+            }
+            "await_approval" => return Action::Promote { version: rollout.canary_version.to_string() },
+            _ => {}
+        }
+    }
+    if facts.data_damaged {
+        return Action::CheckSource;
+    }
+    let replaced =
+        verdict.is_some_and(|verdict| rows.serving.is_some_and(|serving| serving > verdict.version));
+    let loss = facts.performance == PerformanceFact::LossLikely;
+    if facts.change == ChangeFact::Confirmed || loss {
+        // The version that the change was found in does not answer any more: what came after is to be watched.
+        return if replaced && !loss {
+            Action::Review
+        } else {
+            Action::Retrain { cost: None, avoids_per_month: None }
+        };
+    }
+    if rows.traffic.predictions > 0 && rows.traffic.outcomes == 0 {
+        return Action::SendOutcomes { per_week: OUTCOMES_PER_WEEK };
+    }
+    Action::Nothing
+}
+
+async fn confidence(registry: &Registry, rows: &Rows, verdict: Option<&StoredVerdict>) -> Result<Confidence> {
+    let version = verdict.map(|verdict| verdict.version).or(rows.serving);
+    let reference = match version.and_then(|version| rows.versions.get(&version)) {
+        Some(version) => registry.profile_of(version).await?.map_or(0, |profile| profile.rows),
+        None => 0,
+    };
+    Ok(Confidence {
+        certainty: None,
+        rows_reference: reference,
+        rows_current: rows.traffic.predictions.max(verdict.map_or(0, |verdict| verdict.verdict.rows)),
+        rows_needed: rows.service.config.monitor.min_rows,
+        outcomes: (rows.traffic.predictions > 0).then_some(rows.traffic.outcomes),
+    })
+}
+
+/// What the model predicts: the target of a pipeline of the service.
+async fn target(registry: &Registry, rows: &Rows) -> Result<Option<String>> {
+    let pipelines = pipeline::all(registry).await?;
+    let own = pipelines.into_iter().find(|pipeline| pipeline.service == rows.service.name.as_str());
+    Ok(own.map(|pipeline| pipeline.spec.features.target))
+}
+
+/// What deserves a mark on the charts.
+fn events(rows: &Rows) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut mark = |at: Micros, kind: EventKind, detail: String| {
+        if let Ok(at) = instant(at) {
+            events.push(Event { date: local_date(at), kind, detail: Some(detail) });
+        }
+    };
+    let mut drifted = false;
+    for verdict in rows.verdicts.iter().rev() {
+        if verdict.drifted && !drifted {
+            let feature = verdict.verdict.features.iter().find(|feature| feature.drifted);
+            let detail = feature.map(|feature| feature.name.clone()).unwrap_or_default();
+            mark(verdict.window_end.min(verdict.created_at), EventKind::ChangeDetected, detail);
+        }
+        drifted = verdict.drifted;
+    }
+    for rollout in &rows.rollouts {
+        let version = rollout.canary_version.to_string();
+        match rollout.status.as_str() {
+            "rolled_back" | "rolling_back" => mark(rollout.updated_at, EventKind::RolledBack, version),
+            "succeeded" => mark(rollout.updated_at, EventKind::NewVersion, version),
+            _ => {}
+        }
+    }
+    if let Some(run) = &rows.run
+        && let Some(version) = run.version
+    {
+        mark(run.created_at, EventKind::Retrained, version.to_string());
+    }
+    events.sort_by_key(|event| event.date);
+    events
+}
+
+fn instant(at: Micros) -> Result<Timestamp> {
+    Timestamp::from_microsecond(at.0)
+        .map_err(|error| Error::Invalid(format!("the time {} is no time: {error}", at.0)))
+}
