@@ -1,6 +1,7 @@
 //! The worker: queue, sweep and tickers of one process, started together and stopped together.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chasqui_registry::Registry;
@@ -127,13 +128,36 @@ pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
 /// Runs a job when there is room for it; what waits for room is still free for other workers.
 fn handler(context: WorkerContext, concurrency: usize) -> Handler {
     let room = Arc::new(Semaphore::new(concurrency.max(1)));
+    let known = Arc::new(Mutex::new(HashSet::new()));
     Handler::new(move |job_id| {
-        let (context, room) = (context.clone(), Arc::clone(&room));
+        let (context, room, known) = (context.clone(), Arc::clone(&room), Arc::clone(&known));
         Box::pin(async move {
+            // A job that waits is announced again and again; one of its messages is enough.
+            let Some(_known) = Known::new(known, &job_id) else { return };
             let Ok(_place) = room.acquire_owned().await else { return };
             if !*context.shutdown.borrow() {
                 jobs::execute(&context, &job_id).await;
             }
         })
     })
+}
+
+/// A job that this worker has or will have, as long as this value lives.
+struct Known {
+    jobs: Arc<Mutex<HashSet<String>>>,
+    id: String,
+}
+
+impl Known {
+    /// None when the job is known already.
+    fn new(jobs: Arc<Mutex<HashSet<String>>>, id: &str) -> Option<Self> {
+        let new = jobs.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        new.then(|| Self { jobs, id: id.to_owned() })
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }

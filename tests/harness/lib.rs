@@ -4,5 +4,5 @@
 mod peers;
 mod server;
 
-pub use peers::{chromium, postgres_database, python, s3_endpoint, s3_bucket};
-pub use server::{Answer, Server, ServerBuilder, binary};
+pub use peers::{chromium, postgres_database, python, s3_bucket, s3_endpoint};
+pub use server::{ADMIN_KEY, Answer, Server, ServerBuilder, binary};

@@ -29,7 +29,14 @@ pub fn s3_bucket(endpoint: &str, name: &str) {
 pub fn postgres_database(name: &str) -> Option<String> {
     let server = named("CHASQUI_TEST_POSTGRES_URL")?;
     let made = Command::new("psql")
-        .args([&server, "-q", "-c", &format!("DROP DATABASE IF EXISTS {name}"), "-c", &format!("CREATE DATABASE {name}")])
+        .args([
+            &server,
+            "-q",
+            "-c",
+            &format!("DROP DATABASE IF EXISTS {name}"),
+            "-c",
+            &format!("CREATE DATABASE {name}"),
+        ])
         .status()
         .expect("psql is installed beside the server");
     assert!(made.success(), "the database {name} could not be made");
@@ -39,7 +46,8 @@ pub fn postgres_database(name: &str) -> Option<String> {
 
 /// The headless browser.
 pub fn chromium() -> Option<PathBuf> {
-    let found = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].iter().map(PathBuf::from).find(|p| p.exists());
+    let found =
+        ["/usr/bin/chromium", "/usr/bin/chromium-browser"].iter().map(PathBuf::from).find(|p| p.exists());
     if found.is_none() {
         eprintln!("SKIPPED: no Chromium");
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -38,6 +39,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads a response to its end.
+    pub async fn of(response: Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Self { status, headers, bytes: response.bytes().await?.to_vec() })
+    }
+
     /// The body as JSON; `Null` when it is not.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
@@ -75,6 +82,7 @@ pub struct ServerBuilder {
     arguments: Vec<String>,
     data_dir: Option<PathBuf>,
     command: Option<String>,
+    without_admin_key: bool,
 }
 
 impl ServerBuilder {
@@ -99,6 +107,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Gives no admin key: the server makes one and prints it, and its calls carry none.
+    #[must_use]
+    pub fn without_admin_key(mut self) -> Self {
+        self.without_admin_key = true;
+        self
+    }
+
     /// Runs `chasqui worker` in place of `serve`: no HTTP, nothing is awaited.
     #[must_use]
     pub fn worker(mut self) -> Self {
@@ -120,19 +135,28 @@ impl ServerBuilder {
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         }
         let log = std::fs::File::create(folder.path().join("server.log")).expect("the folder is writable");
+        // The server knows only settings that the test gives it, and refuses the ones it does not know.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CHASQUI_") {
+                command.env_remove(name);
+            }
+        }
+        let key = if self.without_admin_key { "" } else { ADMIN_KEY };
+        if !key.is_empty() {
+            command.env("CHASQUI_ADMIN_KEY", key);
+        }
         command
             .args(&self.arguments)
-            .env_remove("CHASQUI_DATABASE_URL")
-            .env_remove("CHASQUI_STORAGE_URL")
-            .env("CHASQUI_ADMIN_KEY", ADMIN_KEY)
             .envs(self.environment)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file handle can be cloned"))
             .stderr(log);
         let child = command.spawn().expect("the binary starts");
         let url = Url::parse(&format!("http://127.0.0.1:{port}")).expect("a loopback URL is valid");
-        let client = Client::builder().timeout(PATIENCE).build().expect("a client with defaults is valid");
-        let mut server = Server { child, url, key: ADMIN_KEY.into(), client, data_dir, folder };
+        // Where a redirection leads is what tests look at.
+        let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).build();
+        let client = client.expect("a client with these settings is valid");
+        let mut server = Server { child, url, key: key.into(), client, data_dir, folder };
         if !is_worker {
             server.await_ready().await;
         }
@@ -200,10 +224,20 @@ impl Server {
         self.child.wait().expect("a killed process can be reaped");
     }
 
-    /// Asks it to end (SIGTERM) and waits; answers whether it ended cleanly.
-    pub fn terminate(&mut self) -> bool {
+    /// Asks it to end (SIGTERM) and does not wait.
+    pub fn ask_to_end(&self) {
         let asked = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status();
         assert!(asked.expect("kill is installed").success());
+    }
+
+    /// Asks it to end (SIGTERM) and waits; answers whether it ended cleanly.
+    pub fn terminate(&mut self) -> bool {
+        self.ask_to_end();
+        self.await_end()
+    }
+
+    /// Waits for its end, which was asked for; answers whether it was clean.
+    pub fn await_end(&mut self) -> bool {
         let limit = Instant::now() + PATIENCE;
         while Instant::now() < limit {
             if let Some(status) = self.child.try_wait().expect("the process is ours") {
@@ -222,17 +256,17 @@ impl Server {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<Answer, reqwest::Error> {
-        let url = self.url.join(path).expect("a path joins");
-        let mut request = self.client.request(method, url).body(body);
+        let mut request = self.request(method, path).body(body);
         if !content_type.is_empty() {
             request = request.header("content-type", content_type);
         }
-        if !self.key.is_empty() {
-            request = request.bearer_auth(&self.key);
-        }
-        let answer = request.send().await?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        Ok(Answer { status, headers, bytes: answer.bytes().await?.to_vec() })
+        Answer::of(request.send().await?).await
+    }
+
+    /// A request with the server's key, to be completed and sent by the caller; see [`Answer::of`].
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, self.url.join(path).expect("a path joins"));
+        if self.key.is_empty() { request } else { request.bearer_auth(&self.key) }
     }
 
     /// As [`Server::try_send`], for a server that must be there.
@@ -262,13 +296,18 @@ impl Server {
 
     /// Asks `path` until `holds` of its JSON; the last answer is told when it never does.
     pub async fn wait_for(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.wait_for_answer(path, |answer| holds(&answer.json())).await.json()
+    }
+
+    /// Asks `path` until `holds` of the whole answer; the last one is told when it never does.
+    pub async fn wait_for_answer(&self, path: &str, holds: impl Fn(&Answer) -> bool) -> Answer {
         let limit = Instant::now() + PATIENCE * 2;
         loop {
-            let seen = self.get(path).await.json();
+            let seen = self.get(path).await;
             if holds(&seen) {
                 return seen;
             }
-            assert!(Instant::now() < limit, "{path} never came to hold; last: {seen}\n{}", self.log());
+            assert!(Instant::now() < limit, "{path} never came to hold; last: {}\n{}", seen.text(), self.log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

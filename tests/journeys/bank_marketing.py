@@ -43,6 +43,7 @@ holdout = 0.1
 
 [rollout]
 metrics = ["errors", "latency"]
+bake = {{ hold = "1s", min_requests = 50 }}
 steps = [
     {{ weight = 0.1, hold = "1s", min_requests = 50 }},
     {{ weight = 0.5, hold = "1s", min_requests = 50 }},
@@ -100,7 +101,7 @@ def main():
     with Chasqui() as chasqui:
         chasqui.post("/datasets/bank/versions", as_csv(known), content="text/csv")
         chasqui.put("/pipelines/deposit", PIPELINE.encode(), content="application/toml")
-        job = chasqui.wait_job(chasqui.post("/pipelines/deposit/runs")["job_id"])
+        job = chasqui.wait_job(chasqui.post("/pipelines/deposit/runs")["job"]["id"])
         check(job["state"] == "succeeded", "the first version was trained and registered")
         print(f"    held-out metrics {chasqui.get('/models/deposit/versions/1')['metrics']}")
         service = chasqui.get("/services/deposit")["config"]

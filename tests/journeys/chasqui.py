@@ -56,7 +56,8 @@ class Chasqui:
             port = s.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.log = open(Path(self.folder, "server.log"), "wb")
-        environment = {**os.environ, "CHASQUI_ADMIN_KEY": KEY, **settings}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("CHASQUI_")}
+        environment = {**inherited, "CHASQUI_ADMIN_KEY": KEY, **settings}
         self.process = subprocess.Popen(
             [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}"],
             env=environment, stdout=self.log, stderr=self.log)

@@ -36,10 +36,11 @@ learning_rate = 0.08
 
 [gates]
 holdout = 0.03
-on_undecided = "rollout"
 
 [rollout]
+on_undecided = "rollout"
 metrics = ["errors", "latency"]
+bake = {{ hold = "1s", min_requests = 50 }}
 steps = [
     {{ weight = 0.1, hold = "1s", min_requests = 100 }},
     {{ weight = 0.5, hold = "1s", min_requests = 100 }},
@@ -64,7 +65,7 @@ def main():
     with Chasqui() as chasqui:
         chasqui.post("/datasets/favorita/versions", as_csv(past), content="text/csv")
         chasqui.put("/pipelines/transactions", PIPELINE.encode(), content="application/toml")
-        job = chasqui.wait_job(chasqui.post("/pipelines/transactions/runs")["job_id"])
+        job = chasqui.wait_job(chasqui.post("/pipelines/transactions/runs")["job"]["id"])
         check(job["state"] == "succeeded", "the first version was trained and registered")
         first = chasqui.get("/models/transactions/versions/1")
         print(f"    held-out metrics {first['metrics']}")
@@ -108,7 +109,7 @@ def main():
         champion = chasqui.get("/models/transactions/versions/champion")["version"]
         check(champion == 2, "version 2 still serves")
         report = chasqui.post("/services/transactions/reports")
-        print(f"    report {report}")
+        check(chasqui.wait_job(report["job"]["id"])["state"] == "succeeded", "the report is written")
     print("favorita: all held")
 
 

@@ -51,9 +51,9 @@ class Replay:
         due = [w for w in self.waiting if w[2] < until_day]
         self.waiting = [w for w in self.waiting if w[2] >= until_day]
         for i in range(0, len(due), 1000):
-            self.chasqui.post("/outcomes", {"outcomes": [
-                {"prediction_id": said["prediction_id"], **truth, "at": instant(day)}
-                for said, truth, day in due[i:i + 1000]]})
+            self.chasqui.post("/outcomes", [
+                {"prediction_id": said["prediction_id"], **truth, "occurred_at": instant(day)}
+                for said, truth, day in due[i:i + 1000]])
         return len(due)
 
     def rollout(self):

@@ -65,12 +65,13 @@ pub(crate) async fn run(context: &WorkerContext, attempt: &Attempt) -> JobResult
         }
         _ => None,
     };
+    let mut refused = None;
     if let Some(verdict) = &verdict
         && run.rollout_id.is_none()
         && wants_rollout(&pipeline, verdict)
     {
         attempt.progress(0.95, "starting the rollout").await?;
-        start_rollout(registry, &pipeline, &mut run, verdict).await?;
+        refused = start_rollout(registry, &pipeline, &mut run, verdict).await?;
     }
     run.finished_at = Some(registry.now());
     pipeline::save_run(registry, &run).await?;
@@ -82,6 +83,7 @@ pub(crate) async fn run(context: &WorkerContext, attempt: &Attempt) -> JobResult
         "verdict": verdict.as_ref().map(|verdict| verdict.verdict),
         "reasons": verdict.map(|verdict| verdict.reasons).unwrap_or_default(),
         "rollout_id": run.rollout_id,
+        "rollout_refused": refused,
     }))
 }
 
@@ -253,13 +255,14 @@ fn wants_rollout(pipeline: &Pipeline, verdict: &GateVerdict) -> bool {
     }
 }
 
-/// Starts the rollout of the candidate, or finds the one that an earlier attempt started.
+/// Starts the rollout of the candidate, or finds the one that an earlier attempt started. Returns why there is none when
+/// the service does not take one now.
 async fn start_rollout(
     registry: &Registry,
     pipeline: &Pipeline,
     run: &mut Run,
     verdict: &GateVerdict,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let new = NewRollout {
         service: pipeline.spec.service.clone(),
         version: verdict.candidate,
@@ -275,15 +278,42 @@ async fn start_rollout(
             let ours = |rollout: &&rollout::Rollout| {
                 rollout.service == pipeline.service && rollout.canary_version == verdict.candidate
             };
-            match live.iter().find(ours) {
-                Some(rollout) => rollout.id.clone(),
-                None => return Err(Error::Conflict(why)),
-            }
+            let Some(rollout) = live.iter().find(ours) else {
+                tell_refused(registry, pipeline, run, verdict, &why).await?;
+                return Ok(Some(why));
+            };
+            rollout.id.clone()
         }
         Err(error) => return Err(error),
     };
     run.rollout_id = Some(id);
-    pipeline::save_run(registry, run).await
+    pipeline::save_run(registry, run).await?;
+    Ok(None)
+}
+
+/// A candidate that passed and cannot be brought in now is a person's decision.
+async fn tell_refused(
+    registry: &Registry,
+    pipeline: &Pipeline,
+    run: &Run,
+    verdict: &GateVerdict,
+    why: &str,
+) -> Result<()> {
+    let alert = NewAlert {
+        service: pipeline.service.clone(),
+        kind: Kind::Gate,
+        severity: Severity::Atencion,
+        title: format!(
+            "La versión {} de «{}» está lista, pero no se pudo poner en servicio ahora.",
+            verdict.candidate, pipeline.service
+        ),
+        body: json!({ "run_id": run.id, "candidate": verdict.candidate, "reason": why }),
+        dedup_key: format!("refused:{}", run.id),
+    };
+    let mut tx = registry.db.begin().await?;
+    alert::raise(&mut tx, registry.now(), &alert).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 fn run_id(run: &Run) -> Result<Uuid> {

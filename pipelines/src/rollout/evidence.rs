@@ -134,7 +134,7 @@ pub struct Split {
 }
 
 /// `ln E(θ) = Σ_j [c_j ln(q_j/π_j) + s_j ln((1−q_j)/(1−π_j))]` for one alternative risk ratio
-/// (`specs/rollouts.md` §2). Segments in which one arm had all the traffic say nothing and are skipped.
+/// (rollout specification, §2). Segments in which one arm had all the traffic say nothing and are skipped.
 pub fn ln_e_at(splits: &[Split], tolerated: f64, theta: f64) -> f64 {
     let mut sum = 0.0;
     for split in splits {

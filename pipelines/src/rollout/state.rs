@@ -2,8 +2,9 @@
 //!
 //! `DRAFT → SCHEDULED → WARMING → STEP_i … → BAKING → SUCCEEDED`; every live state may go to
 //! `ROLLING_BACK → ROLLED_BACK` or to `SUPERSEDED`; `HOLDING`, `AWAIT_APPROVAL` and `PAUSED` keep the share of the
-//! stage they interrupt (`specs/rollouts.md` §3). Absence of evidence never promotes and never rolls back; windows
-//! block increases of the weight only. Nothing here reads a clock, a row or a count: see [`tick`](super::tick).
+//! stage they interrupt (rollout specification, §3). Absence of evidence never promotes and never rolls back; windows
+//! block increases of the weight only. `SHADOW` is not here: it needs requests that are mirrored. Nothing here reads a
+//! clock, a row or a count: the ticker does.
 
 use chasqui_registry::clock::Micros;
 use serde::{Deserialize, Serialize};

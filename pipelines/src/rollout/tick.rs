@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chasqui_registry::name::{Actor, AliasName, ServiceName};
 use chasqui_registry::{Micros, Registry};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::evidence::{Arms, Evidence};
 use super::state::{Event, Phase, Transition};
@@ -24,12 +25,14 @@ pub struct Ticker {
     registry: Registry,
     actor: Actor,
     totals: BTreeMap<String, VecDeque<(Micros, Arms)>>,
+    /// Versions being warmed. It happens beside the ticks: a large model must not delay another's rollback.
+    warming: BTreeMap<String, JoinHandle<Result<()>>>,
 }
 
 impl Ticker {
     /// A ticker that remembers nothing yet.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, actor: Actor::system(), totals: BTreeMap::new() }
+        Self { registry, actor: Actor::system(), totals: BTreeMap::new(), warming: BTreeMap::new() }
     }
 
     /// Ticks all live rollouts once; returns how many of them changed. One that fails is logged and does not keep the
@@ -37,6 +40,8 @@ impl Ticker {
     pub async fn tick(&mut self) -> Result<usize> {
         let live = store::live(&self.registry).await?;
         self.totals.retain(|id, _| live.iter().any(|rollout| rollout.id == *id));
+        let warms = |rollout: &Rollout| rollout.state.phase == Phase::Warming;
+        self.warming.retain(|id, _| live.iter().any(|rollout| rollout.id == *id && warms(rollout)));
         let mut changed = 0;
         for rollout in &live {
             match self.tick_one(rollout).await {
@@ -74,21 +79,36 @@ impl Ticker {
 
     /// What happened: the warming ended, or time passed with this evidence.
     async fn look(&mut self, rollout: &Rollout, now: Micros) -> Result<(Event, Option<Evidence>)> {
-        if rollout.state.phase == Phase::Warming {
-            let event = match warm::warm(&self.registry, rollout).await {
-                Ok(()) => Event::Warmed,
-                Err(Error::Registry(chasqui_registry::Error::Unavailable(_))) => {
-                    let evidence = assess(&self.registry, rollout, &Arms::default()).await?;
-                    return Ok((Event::Tick(observation(rollout, &evidence, now)), Some(evidence)));
-                }
-                Err(error) => Event::WarmingFailed { reason: error.to_string() },
-            };
+        if rollout.state.phase == Phase::Warming
+            && let Some(event) = self.warmed(rollout).await
+        {
             return Ok((event, None));
         }
         let mut evidence = assess(&self.registry, rollout, &Arms::default()).await?;
         let recent = self.recent(rollout, &evidence, now);
         evidence = super::evidence::assess(&evidence.segments, &recent, super::policy(&rollout.plan));
         Ok((Event::Tick(observation(rollout, &evidence, now)), Some(evidence)))
+    }
+
+    /// How the warming ended, if it did; begins it when it has not begun.
+    async fn warmed(&mut self, rollout: &Rollout) -> Option<Event> {
+        let Some(warming) = self.warming.remove(&rollout.id) else {
+            let (registry, warmed) = (self.registry.clone(), rollout.clone());
+            let warming = tokio::spawn(async move { warm::warm(&registry, &warmed).await });
+            self.warming.insert(rollout.id.clone(), warming);
+            return None;
+        };
+        if !warming.is_finished() {
+            self.warming.insert(rollout.id.clone(), warming);
+            return None;
+        }
+        match warming.await {
+            Ok(Ok(())) => Some(Event::Warmed),
+            // What is not reachable now is tried again by the next tick, until the deadline.
+            Ok(Err(error)) if error.code() == "unavailable" => None,
+            Ok(Err(error)) => Some(Event::WarmingFailed { reason: error.to_string() }),
+            Err(error) => Some(Event::WarmingFailed { reason: format!("the warming broke off: {error}") }),
+        }
     }
 
     /// The counts of the last minute, as far as this ticker has seen it.

@@ -27,6 +27,7 @@ macro_rules! on_both_databases {
 
 mod drift;
 mod fixture;
+mod gates;
 mod jobs;
 mod retraining;
 mod rollouts;

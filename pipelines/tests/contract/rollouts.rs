@@ -77,9 +77,17 @@ async fn first_step(fixture: &Fixture, ticker: &mut Ticker) -> Rollout {
     let rollout = start(fixture).await;
     let rollout = tick(fixture, ticker, &rollout, 1).await;
     assert_eq!(rollout.status, "warming");
-    let rollout = tick(fixture, ticker, &rollout, 1).await;
-    assert_eq!((rollout.status.as_str(), rollout.weight, rollout.segment), ("step", 0.1, 1));
-    rollout
+    for _ in 0..1_000 {
+        let rollout = tick(fixture, ticker, &rollout, 0).await;
+        if rollout.status == "step" {
+            assert_eq!((rollout.weight, rollout.segment), (0.1, 1));
+            return rollout;
+        }
+        assert_eq!(rollout.status, "warming");
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the version did not get warm");
 }
 
 async fn a_good_canary_is_promoted(fixture: &Fixture) {

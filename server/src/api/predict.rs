@@ -1,0 +1,86 @@
+//! What the forms of prediction have in common: read the body, answer here or on a thread of its own, add headers.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{self, HeaderName};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::app::App;
+use crate::body;
+use crate::edge::RequestId;
+use crate::inference::snapshot::ServiceRoute;
+use crate::inference::{Answer, Form, Pin};
+use crate::problem::{Problem, Result};
+
+const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
+const ROLLOUT_ID: HeaderName = HeaderName::from_static("x-rollout-id");
+
+/// Answers a prediction request of either form. A version in the path wins over one in the header.
+pub async fn predict(
+    app: &web::Data<App>,
+    request: &HttpRequest,
+    payload: web::Payload,
+    service: &str,
+    form: Form,
+    version: Option<i64>,
+) -> Result<HttpResponse> {
+    let route = app.inference.route(service)?;
+    let pin = match version {
+        Some(version) => Pin::Version(version),
+        None => pin(request)?,
+    };
+    let id = request_id(request);
+    let body = body::read(request, payload, app.config.limits.predict_bytes).await?;
+    let answer = if app.inference.is_heavy(&route, body.len()) {
+        elsewhere(app, route, body, form, pin, id).await?
+    } else {
+        answer(app, &route, &body, form, pin, &id)?
+    };
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((MODEL_VERSION, answer.version));
+    if let Some(rollout) = answer.rollout {
+        response.insert_header((ROLLOUT_ID, rollout));
+    }
+    Ok(response.body(answer.body))
+}
+
+fn answer(
+    app: &App,
+    route: &Arc<ServiceRoute>,
+    body: &[u8],
+    form: Form,
+    pin: Pin,
+    id: &RequestId,
+) -> Result<Answer> {
+    let call = app.inference.call(id.as_str());
+    app.inference.answer(form, route, body, pin, &call)
+}
+
+async fn elsewhere(
+    app: &web::Data<App>,
+    route: Arc<ServiceRoute>,
+    body: Bytes,
+    form: Form,
+    pin: Pin,
+    id: RequestId,
+) -> Result<Answer> {
+    let app = app.clone();
+    let answered = web::block(move || answer(&app, &route, &body, form, pin, &id)).await;
+    answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
+}
+
+/// The version that the header asks for.
+fn pin(request: &HttpRequest) -> Result<Pin> {
+    let Some(value) = request.headers().get(MODEL_VERSION) else { return Ok(Pin::None) };
+    let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    number.map(Pin::Version).ok_or_else(|| Problem::bad_request("the header x-model-version must be a version's number"))
+}
+
+fn request_id(request: &HttpRequest) -> RequestId {
+    use actix_web::HttpMessage;
+    let id = request.extensions().get::<RequestId>().cloned();
+    id.unwrap_or_else(|| RequestId(crate::telemetry::request_id(None)))
+}

@@ -1,0 +1,175 @@
+//! Our own API, `/api/v1`: one file per resource.
+
+mod alerts;
+mod aliases;
+mod audit;
+mod datasets;
+mod drift;
+mod jobs;
+mod keys;
+mod log;
+mod models;
+mod outcomes;
+mod pipelines;
+mod reports;
+mod rollouts;
+mod services;
+mod versions;
+
+use actix_web::middleware::from_fn;
+use actix_web::{Scope, web};
+use chasqui_registry::page::PageRequest;
+use serde::Deserialize;
+
+use super::{idempotency, not_found, resource};
+use crate::problem::Result;
+
+/// Everything under `/api/v1`.
+pub fn scope() -> impl actix_web::dev::HttpServiceFactory {
+    let scope = web::scope("/api/v1").wrap(from_fn(idempotency::wrap));
+    let scope = registry(scope);
+    let scope = services(scope);
+    let scope = operations(scope);
+    scope.default_service(web::to(not_found))
+}
+
+type Wrapped<T> = Scope<T>;
+
+fn registry<T>(scope: Wrapped<T>) -> Wrapped<T>
+where
+    T: actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Error = actix_web::Error,
+            InitError = (),
+        >,
+{
+    scope
+        .service(resource("/models", "GET, POST").get(models::list).post(models::create))
+        .service(resource("/models/{model}", "GET, DELETE").get(models::get).delete(models::delete))
+        .service(resource("/models/{model}/restore", "POST").post(models::restore))
+        .service(resource("/models/{model}/versions", "GET, POST").get(versions::list).post(versions::register))
+        .service(
+            resource("/models/{model}/versions/{version}", "GET, DELETE")
+                .get(versions::get)
+                .delete(versions::delete),
+        )
+        .service(resource("/models/{model}/versions/{version}/download", "GET").get(versions::download))
+        .service(resource("/models/{model}/versions/{version}/profile", "GET").get(versions::profile))
+        .service(resource("/models/{model}/aliases", "GET").get(aliases::list))
+        .service(
+            resource("/models/{model}/aliases/{alias}", "GET, PUT, DELETE")
+                .get(aliases::get)
+                .put(aliases::put)
+                .delete(aliases::delete),
+        )
+        .service(resource("/datasets", "GET").get(datasets::list))
+        .service(resource("/datasets/{dataset}", "GET").get(datasets::get))
+        .service(resource("/datasets/{dataset}/versions", "GET, POST").get(datasets::versions).post(datasets::add))
+        .service(resource("/datasets/{dataset}/versions/{version}", "GET").get(datasets::version))
+        .service(resource("/datasets/{dataset}/versions/{version}/download", "GET").get(datasets::download))
+}
+
+fn services<T>(scope: Wrapped<T>) -> Wrapped<T>
+where
+    T: actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Error = actix_web::Error,
+            InitError = (),
+        >,
+{
+    scope
+        .service(resource("/services", "GET").get(services::list))
+        .service(
+            resource("/services/{service}", "GET, PUT, DELETE")
+                .get(services::get)
+                .put(services::put)
+                .delete(services::delete),
+        )
+        .service(resource("/services/{service}/predict", "POST").post(services::predict))
+        .service(resource("/services/{service}/rollouts", "GET, POST").get(rollouts::list).post(rollouts::create))
+        .service(resource("/services/{service}/drift", "GET").get(drift::list))
+        .service(resource("/services/{service}/performance", "GET").get(drift::performance))
+        .service(resource("/services/{service}/log", "GET").get(log::list))
+        .service(resource("/services/{service}/reports", "GET, POST").get(reports::list).post(reports::create))
+        .service(resource("/predictions/{prediction}", "GET").get(log::get))
+        .service(resource("/outcomes", "POST").post(outcomes::store))
+        .service(resource("/rollouts", "GET").get(rollouts::list_all))
+        .service(resource("/rollouts/{rollout}", "GET").get(rollouts::get))
+        .service(resource("/rollouts/{rollout}/evidence", "GET").get(rollouts::evidence))
+        .service(resource("/rollouts/{rollout}/approve", "POST").post(rollouts::approve))
+        .service(resource("/rollouts/{rollout}/pause", "POST").post(rollouts::pause))
+        .service(resource("/rollouts/{rollout}/resume", "POST").post(rollouts::resume))
+        .service(resource("/rollouts/{rollout}/abort", "POST").post(rollouts::abort))
+}
+
+fn operations<T>(scope: Wrapped<T>) -> Wrapped<T>
+where
+    T: actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Error = actix_web::Error,
+            InitError = (),
+        >,
+{
+    scope
+        .service(resource("/pipelines", "GET").get(pipelines::list))
+        .service(
+            resource("/pipelines/{pipeline}", "GET, PUT, DELETE")
+                .get(pipelines::get)
+                .put(pipelines::put)
+                .delete(pipelines::delete),
+        )
+        .service(resource("/pipelines/{pipeline}/runs", "GET, POST").get(pipelines::runs).post(pipelines::run))
+        .service(resource("/jobs", "GET").get(jobs::list))
+        .service(resource("/jobs/{job}", "GET").get(jobs::get))
+        .service(resource("/jobs/{job}/events", "GET").get(jobs::events))
+        .service(resource("/jobs/{job}/cancel", "POST").post(jobs::cancel))
+        .service(resource("/reports/{report}", "GET").get(reports::get))
+        .service(resource("/audit", "GET").get(audit::list))
+        .service(resource("/audit/verification", "GET").get(audit::verify))
+        .service(resource("/keys", "GET, POST").get(keys::list).post(keys::create))
+        .service(resource("/keys/{key}", "DELETE").delete(keys::revoke))
+        .service(resource("/users", "GET").get(keys::list))
+        .service(resource("/whoami", "GET").get(keys::whoami))
+        .service(resource("/alerts", "GET").get(alerts::list))
+        .service(resource("/alerts/{alert}/acknowledge", "POST").post(alerts::acknowledge))
+}
+
+/// `?cursor=…&limit=…`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Paging {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+impl Paging {
+    fn request(self) -> Result<PageRequest> {
+        Ok(PageRequest::new(self.cursor, self.limit)?)
+    }
+}
+
+/// The same, of one service or other subject when given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PagingOf {
+    cursor: Option<String>,
+    limit: Option<u32>,
+    #[serde(alias = "service", alias = "pipeline")]
+    subject: Option<String>,
+}
+
+impl PagingOf {
+    fn split(self) -> Result<(Option<String>, PageRequest)> {
+        Ok((self.subject, PageRequest::new(self.cursor, self.limit)?))
+    }
+}
+
+/// Why something is done, for the audit log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Why {
+    reason: String,
+}

@@ -1,0 +1,101 @@
+//! `/jobs`, and their progress as server-sent events.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::{self, Bytes};
+use actix_web::{Error, HttpResponse};
+use chasqui_pipelines::jobs::Job;
+use futures::stream;
+
+use super::{PagingOf, Why};
+use crate::api::ok;
+use crate::app::App;
+use crate::auth::Identity;
+use crate::body::{Json, Query};
+use crate::problem::{Problem, Result};
+
+/// How often the row is looked at.
+const LOOK: Duration = Duration::from_millis(300);
+/// Looks without news after which a comment keeps the connection from being taken for dead: 15 seconds.
+const SILENT_LOOKS: u32 = 50;
+
+pub(super) async fn list(app: web::Data<App>, Query(paging): Query<PagingOf>) -> Result<HttpResponse> {
+    let (subject, page) = paging.split()?;
+    ok(&app.jobs.list(subject.as_deref(), &page).await?)
+}
+
+pub(super) async fn get(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse> {
+    ok(&app.jobs.get(&id).await?)
+}
+
+pub(super) async fn cancel(
+    app: web::Data<App>,
+    who: Identity,
+    id: web::Path<String>,
+    Json(why): Json<Why>,
+) -> Result<HttpResponse> {
+    ok(&app.jobs.cancel(&who.actor, &id, &why.reason).await?)
+}
+
+/// Sends the job whenever it changes, until it has ended: `event: job`, `data: {the job}`.
+pub(super) async fn events(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse> {
+    let job = app.jobs.get(&id).await?;
+    let watch = Watch { app: app.into_inner(), id: id.into_inner(), next: Some(job), last: None };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(stream::unfold(watch, Watch::step)))
+}
+
+struct Watch {
+    app: std::sync::Arc<App>,
+    id: String,
+    /// What is to be sent next.
+    next: Option<Job>,
+    /// What was sent last.
+    last: Option<Job>,
+}
+
+impl Watch {
+    async fn step(mut self) -> Option<(std::result::Result<Bytes, Error>, Self)> {
+        if self.last.as_ref().is_some_and(|job| job.state.terminal()) || self.app.is_draining() {
+            return None;
+        }
+        for _ in 0..SILENT_LOOKS {
+            let job = match self.next.take() {
+                Some(job) => job,
+                None => match self.look().await {
+                    Ok(job) => job,
+                    Err(problem) => return Some((Err(problem.into()), self)),
+                },
+            };
+            if self.last.as_ref() != Some(&job) {
+                let event = event(&job);
+                self.last = Some(job);
+                return Some((event, self));
+            }
+            if self.app.is_draining() {
+                return None;
+            }
+        }
+        Some((Ok(Bytes::from_static(b": still here\n\n")), self))
+    }
+
+    async fn look(&self) -> Result<Job> {
+        tokio::time::sleep(LOOK).await;
+        let mut job = self.app.jobs.get(&self.id).await?;
+        // The lease is renewed while nothing else changes; that is no news.
+        if let Some(last) = &self.last {
+            job.lease_until = last.lease_until;
+            job.updated_at = last.updated_at;
+        }
+        Ok(job)
+    }
+}
+
+fn event(job: &Job) -> std::result::Result<Bytes, Error> {
+    let data = serde_json::to_string(job).map_err(|error| Problem::internal(&error))?;
+    Ok(Bytes::from(format!("event: job\ndata: {data}\n\n")))
+}

@@ -1,0 +1,181 @@
+//! What happens to every request before and after its handler: an id, a key, a count, a line in the log.
+//!
+//! Closed unless listed: a path that is not in [`is_open`] needs a key, whatever its handler does.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use chasqui_registry::user::Role;
+use prometheus::IntGauge;
+
+use crate::app::App;
+use crate::auth::Identity;
+use crate::problem::Problem;
+use crate::{api, telemetry};
+
+/// The id of a request, for handlers.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub HeaderValue);
+
+impl RequestId {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or("-")
+    }
+}
+
+impl FromRequest for RequestId {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        let id = request.extensions().get::<Self>().cloned();
+        std::future::ready(Ok(id.unwrap_or_else(|| Self(telemetry::request_id(None)))))
+    }
+}
+
+/// Counts a request while it is in progress.
+struct InProgress(IntGauge);
+
+impl InProgress {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The middleware around everything.
+pub async fn handle(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
+        return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
+    };
+    let _in_progress = InProgress::new(&app.metrics.in_flight);
+    let id = telemetry::request_id(request.headers().get(telemetry::REQUEST_ID));
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = match admit(&app, &request) {
+        Ok(identity) => {
+            if let Some(identity) = identity {
+                request.extensions_mut().insert(identity);
+            }
+            next.call(request).await?.map_into_boxed_body()
+        }
+        Err(problem) => {
+            let refusal = refusal(&request, &problem);
+            request.into_response(refusal)
+        }
+    };
+    let is_draining = app.is_draining();
+    let head = response.response_mut().head_mut();
+    head.headers.insert(HeaderName::from_static(telemetry::REQUEST_ID), id);
+    head.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_draining {
+        head.set_connection_type(ConnectionType::Close);
+    }
+    account(&app, &response, started);
+    Ok(response)
+}
+
+/// Whether a path needs no key.
+fn is_open(path: &str) -> bool {
+    path == "/metrics"
+        || path == "/login"
+        || ["/health/", "/v2/health/", "/static/"].iter().any(|start| path.starts_with(start))
+}
+
+/// Who is asking, when that may be asked: everything that changes something needs an editor.
+fn admit(app: &App, request: &ServiceRequest) -> Result<Option<Identity>, Problem> {
+    if is_open(request.path()) {
+        return Ok(None);
+    }
+    let identity = app.keys.identify(request.method(), request.headers())?;
+    let changes = !request.method().is_safe() && request.path() != "/logout";
+    identity.require(if changes { Role::Editor } else { Role::Viewer })?;
+    Ok(Some(identity))
+}
+
+/// A refusal in the dialect of the path; browsers are sent to sign in.
+fn refusal(request: &ServiceRequest, problem: &Problem) -> HttpResponse {
+    let path = request.path();
+    let is_page = request.method() == Method::GET && !path.starts_with("/api/") && !path.starts_with("/v2");
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
+    if problem.status() == StatusCode::UNAUTHORIZED && is_page && is_browser {
+        let next: String = url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
+        return HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, format!("/login?next={next}")))
+            .finish();
+    }
+    api::in_dialect(path, problem)
+}
+
+/// Counts and logs. Predictions have metrics of their own, per version, and their lines are for debugging.
+fn account(app: &App, response: &ServiceResponse<BoxBody>, started: Instant) {
+    let request = response.request();
+    let path = request.path();
+    let status = response.status();
+    let is_prediction = path.ends_with("/predict") || path.ends_with("/infer");
+    if !is_prediction {
+        let route = request.match_pattern();
+        let route = route.as_deref().unwrap_or("other");
+        app.metrics.http.with_label_values(&[method_label(request.method()), route, status.as_str()]).inc();
+    }
+    let is_quiet = is_prediction || path.starts_with("/health/") || path == "/metrics";
+    if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let elapsed_us = started.elapsed().as_micros() as u64;
+    let extensions = request.extensions();
+    let actor = extensions.get::<Identity>().map_or("", |identity| identity.actor.as_str());
+    let id = extensions.get::<RequestId>().map_or("", RequestId::as_str);
+    let (method, status) = (request.method().as_str(), status.as_u16());
+    if is_quiet {
+        tracing::debug!(request.id = id, http.method = method, http.path = path, http.status = status,
+            actor, elapsed_us, "{method} {path} {status}");
+    } else {
+        tracing::info!(request.id = id, http.method = method, http.path = path, http.status = status,
+            actor, elapsed_us, "{method} {path} {status}");
+    }
+}
+
+/// The method as a label; what a client may invent is one label.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_open;
+
+    #[test]
+    fn only_health_metrics_and_the_sign_in_page_are_open() {
+        for open in ["/health/live", "/health/ready", "/v2/health/ready", "/metrics", "/login", "/static/a.css"] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in ["/", "/v2", "/api/v1/models", "/metrics/x", "/health", "/api/health/live", "//metrics"] {
+            assert!(!is_open(closed), "{closed}");
+        }
+    }
+}

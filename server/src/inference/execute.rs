@@ -1,0 +1,221 @@
+//! One request from tensors to answers: ask the version, fall back to stable, log, tell the counting thread.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::http::header::HeaderValue;
+use chasqui_registry::Micros;
+use chasqui_registry::prediction_log::{Arm, Record, RolloutMark};
+use chasqui_runtime::{ModelError, Tensor, Value, feature_value, prediction};
+use rand::RngExt;
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use super::Inference;
+use super::observe::{Event, Part};
+use super::route::Choice;
+use super::snapshot::{ServiceRoute, Target, Trial};
+use crate::problem::Problem;
+
+/// What a request carries besides its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// `x-request-id`.
+    pub request_id: &'a str,
+    /// When its body was complete.
+    pub started: Instant,
+    /// The same on the clock.
+    pub now: Micros,
+    /// The moment that it is about: now, unless history is replayed. The log, the sketches and the ids go by it.
+    pub at: Micros,
+}
+
+/// Rows that one version answered.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// The version.
+    pub target: Arc<Target>,
+    /// The trial that its rows were part of, and the side that answered.
+    pub trial: Option<(Arc<Trial>, Arm)>,
+    /// What was asked, in the order of the signature.
+    pub inputs: Vec<Tensor>,
+    /// What was answered.
+    pub outputs: Vec<Tensor>,
+    /// The id of each row's prediction.
+    pub ids: SmallVec<[Uuid; 1]>,
+}
+
+/// Asks the chosen version; a canary that fails is counted, and stable answers instead.
+///
+/// `build` makes the tensors for a version: the two may want them in different forms.
+pub(super) fn ask(
+    inference: &Inference,
+    route: &Arc<ServiceRoute>,
+    choice: &Choice<'_>,
+    entities: &[u64],
+    call: &Call<'_>,
+    build: &mut dyn FnMut(&Target) -> Result<Vec<Tensor>, String>,
+) -> Result<Answered, Problem> {
+    let arm = choice.trial.map(|(_, arm)| arm);
+    let (failure, inputs) = match attempt(choice.target, build) {
+        Ok((inputs, outputs)) => {
+            let trial = choice.trial.map(|(trial, arm)| (Arc::clone(trial), arm));
+            return Ok(Answered { target: Arc::clone(choice.target), trial, inputs, outputs, ids: SmallVec::new() });
+        }
+        Err(failed) => failed,
+    };
+    drop(inputs);
+    if arm != Some(Arm::Canary) {
+        return Err(refuse(inference, route, choice, entities, call, &failure));
+    }
+    // What fails on stable as well is the request's fault, or an outage of both: it does not speak against
+    // the canary alone.
+    match attempt(&route.stable, build) {
+        Ok((inputs, outputs)) => {
+            choice.target.metrics.errors.inc();
+            tracing::warn!(
+                service.name = %route.name,
+                model.version = choice.target.version.number,
+                error = %failure,
+                "the canary failed, stable answers instead"
+            );
+            tell_failure(inference, route, choice, entities, call);
+            Ok(Answered { target: Arc::clone(&route.stable), trial: None, inputs, outputs, ids: SmallVec::new() })
+        }
+        Err((second, _)) => Err(refuse(inference, route, choice, entities, call, &second)),
+    }
+}
+
+type Attempt = Result<(Vec<Tensor>, Vec<Tensor>), (ModelError, Option<Vec<Tensor>>)>;
+
+fn attempt(target: &Target, build: &mut dyn FnMut(&Target) -> Result<Vec<Tensor>, String>) -> Attempt {
+    let inputs = build(target).map_err(|reason| (ModelError::Input(reason), None))?;
+    let started = Instant::now();
+    let rows = inputs.first().map_or(1, Tensor::rows);
+    target.metrics.requests.inc();
+    match target.version.model.predict(&inputs) {
+        Ok(outputs) => {
+            target.version.note_cost(started.elapsed().as_nanos() as u64, rows);
+            Ok((inputs, outputs))
+        }
+        Err(error) => Err((error, Some(inputs))),
+    }
+}
+
+/// The problem of a failure that nobody could make good; one of the model's is counted.
+fn refuse(
+    inference: &Inference,
+    route: &Arc<ServiceRoute>,
+    choice: &Choice<'_>,
+    entities: &[u64],
+    call: &Call<'_>,
+    error: &ModelError,
+) -> Problem {
+    if let ModelError::Input(reason) = error {
+        return Problem::bad_request(reason.clone());
+    }
+    choice.target.metrics.errors.inc();
+    tell_failure(inference, route, choice, entities, call);
+    tracing::error!(
+        service.name = %route.name,
+        model.version = choice.target.version.number,
+        error = %error,
+        "the model failed"
+    );
+    Problem::model_failed(error.to_string())
+}
+
+fn tell_failure(
+    inference: &Inference,
+    route: &Arc<ServiceRoute>,
+    choice: &Choice<'_>,
+    entities: &[u64],
+    call: &Call<'_>,
+) {
+    let Some((trial, arm)) = choice.trial else { return };
+    let part = Part { trial: Arc::clone(trial), arm, entities: entities.into(), failed: true, slow: false };
+    inference.observe(Event { route: Arc::clone(route), at: call.at, now: call.now, batch: None, part: Some(part) }, 1);
+}
+
+/// Gives every row an id and writes all of them to the prediction log. Nothing may be answered before.
+pub(super) fn log<'k>(
+    inference: &Inference,
+    answered: &mut Answered,
+    call: &Call<'_>,
+    key_of: &dyn Fn(usize) -> Option<Cow<'k, str>>,
+) -> Result<(), Problem> {
+    let signature = &answered.target.version.signature;
+    let rows = answered.inputs.first().map_or(1, Tensor::rows);
+    answered.ids = (0..rows).map(|_| new_id(call.at)).collect();
+    let keys: SmallVec<[Option<Cow<'k, str>>; 1]> = (0..rows).map(key_of).collect();
+    let latency_us = call.started.elapsed().as_micros() as u64;
+    let rollout = answered.trial.as_ref().map(|(trial, arm)| RolloutMark {
+        id: trial.id,
+        segment: trial.segment,
+        arm: *arm,
+    });
+    let records: SmallVec<[Record<'_>; 1]> = (0..rows)
+        .map(|row| {
+            let said = prediction(signature, &answered.outputs, row);
+            Record {
+                id: answered.ids[row],
+                at: call.at,
+                latency_us,
+                rollout,
+                key: keys[row].as_deref(),
+                request_id: Some(call.request_id),
+                inputs: (0..signature.features.len())
+                    .map(|feature| feature_value(signature, &answered.inputs, row, feature))
+                    .collect(),
+                label: said.label.unwrap_or(Value::Missing),
+                score: said.score,
+                value: said.value,
+                error: false,
+            }
+        })
+        .collect();
+    inference.log.append(&answered.target.shape, &records).map_err(|error| {
+        tracing::error!(error = %error, "a prediction could not be logged and is not answered");
+        Problem::unavailable("the prediction log cannot be written; nothing is answered unlogged", 1)
+    })
+}
+
+/// Hands what was answered to the counting thread, tensors included: nothing is copied.
+pub(super) fn tell(
+    inference: &Inference,
+    route: &Arc<ServiceRoute>,
+    answered: Answered,
+    entities: &[u64],
+    call: &Call<'_>,
+) {
+    let elapsed = call.started.elapsed();
+    answered.target.metrics.latency.observe(elapsed.as_secs_f64());
+    answered.target.metrics.predictions.inc_by(answered.ids.len() as u64);
+    let slow = elapsed.as_secs_f64() * 1e3 > route.config.slo_ms;
+    let part = answered.trial.map(|(trial, arm)| Part { trial, arm, entities: entities.into(), failed: false, slow });
+    let rows = answered.ids.len();
+    let version = Arc::clone(&answered.target.version);
+    let batch = version.profile.is_some().then(|| super::observe::Batch {
+        version: Arc::clone(&version),
+        inputs: answered.inputs,
+        outputs: answered.outputs,
+        rows,
+    });
+    if batch.is_none() && part.is_none() {
+        return;
+    }
+    inference.observe(Event { route: Arc::clone(route), at: call.at, now: call.now, batch, part }, rows);
+}
+
+/// A UUIDv7 of this moment.
+fn new_id(at: Micros) -> Uuid {
+    let millis = u64::try_from(at.0 / 1000).unwrap_or(0);
+    let random: [u8; 10] = rand::rng().random();
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// `x-rollout-id` of an answer.
+pub(super) fn rollout_header(trial: Option<&(Arc<Trial>, Arm)>) -> Option<HeaderValue> {
+    trial.map(|(trial, _)| trial.header.clone())
+}

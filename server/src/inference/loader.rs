@@ -1,0 +1,272 @@
+//! Keeps the routing table up to date: polls the epoch, loads versions off the request path, swaps the table.
+//!
+//! A service whose new version cannot be loaded keeps the route that it has; only one that never had a route is
+//! not ready. Nothing that is routed is ever dropped from memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::HeaderValue;
+use chasqui_pipelines::rollout::{self, LiveRollout};
+use chasqui_registry::name::ModelName;
+use chasqui_registry::service::Service;
+use chasqui_registry::{Error, Registry, Result};
+use chasqui_runtime::{Limits, Model};
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use super::snapshot::{Entry, LoadedVersion, RoutingTable, ServiceRoute, Trial, Versions};
+use crate::metrics::Metrics;
+
+/// How often the epoch is compared.
+pub const POLL: Duration = Duration::from_millis(250);
+/// How soon a version that could not be loaded is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// Versions with an alias that are loaded besides the routed ones, so that they can be asked for by number.
+const MAX_OTHERS: usize = 4;
+
+/// Loads routing tables; one task owns it.
+pub(super) struct Loader {
+    registry: Registry,
+    metrics: Metrics,
+    table: Arc<arc_swap::ArcSwap<RoutingTable>>,
+    epoch: watch::Sender<i64>,
+    wake: Arc<Notify>,
+    limits: Limits,
+    versions: HashMap<(ModelName, i64), Arc<LoadedVersion>>,
+    trials: HashMap<Uuid, Known>,
+    retry_at: Option<Instant>,
+    last_poll: Instant,
+}
+
+/// What stays the same over the segments of a rollout.
+struct Known {
+    plan: rollout::plan::Plan,
+    fuse: Arc<AtomicBool>,
+}
+
+impl Loader {
+    /// A loader that has loaded nothing yet.
+    pub(super) fn new(
+        registry: Registry,
+        metrics: Metrics,
+        table: Arc<arc_swap::ArcSwap<RoutingTable>>,
+        epoch: watch::Sender<i64>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self {
+            registry,
+            metrics,
+            table,
+            epoch,
+            wake,
+            limits: Limits::default(),
+            versions: HashMap::new(),
+            trials: HashMap::new(),
+            retry_at: None,
+            last_poll: Instant::now(),
+        }
+    }
+
+    /// Polls until the task is dropped.
+    pub(super) async fn run(mut self) {
+        let wake = Arc::clone(&self.wake);
+        loop {
+            match self.poll().await {
+                Ok(()) => self.last_poll = Instant::now(),
+                Err(error) => tracing::warn!(error = %error, "routing could not be compared; the last table serves"),
+            }
+            self.metrics.routing_age.set(self.last_poll.elapsed().as_secs_f64());
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = wake.notified() => {}
+            }
+        }
+    }
+
+    /// Rebuilds the table when the epoch grew, or when something is to be tried again.
+    async fn poll(&mut self) -> Result<()> {
+        let epoch = self.registry.epoch().await?;
+        let is_due = self.retry_at.is_some_and(|at| Instant::now() >= at);
+        if epoch == *self.epoch.borrow() && !is_due {
+            return Ok(());
+        }
+        self.rebuild(epoch).await
+    }
+
+    async fn rebuild(&mut self, epoch: i64) -> Result<()> {
+        let services = self.registry.all_services().await?;
+        let live = rollout::live_rollouts(&self.registry).await.map_err(from_pipelines)?;
+        let old = self.table.load_full();
+        self.retry_at = None;
+        let mut table = RoutingTable { epoch, services: HashMap::with_capacity(services.len()) };
+        for service in services {
+            let rollout = live.iter().find(|rollout| rollout.service == service.name.as_str());
+            let name = service.name.to_string();
+            let entry = match self.route(service, rollout).await {
+                Ok(route) => Entry::Ready(Arc::new(route)),
+                Err(error) => self.fallback(&name, old.services.get(&name), &error),
+            };
+            table.services.insert(name, entry);
+        }
+        self.trials.retain(|id, _| live.iter().any(|rollout| rollout.rollout_id == id.to_string()));
+        self.forget_unrouted(&table);
+        self.publish_shares(&old, &table);
+        self.table.store(Arc::new(table));
+        self.metrics.routing_epoch.set(epoch);
+        self.epoch.send_replace(epoch);
+        Ok(())
+    }
+
+    /// What serves when a service could not be put together: its old route if it has one.
+    fn fallback(&mut self, name: &str, old: Option<&Entry>, error: &Error) -> Entry {
+        self.metrics.load_failures.inc();
+        self.retry_at = Some(Instant::now() + RETRY);
+        tracing::error!(service.name = name, error = %error, "the service could not be loaded; it is tried again");
+        match old {
+            Some(Entry::Ready(route)) => Entry::Ready(Arc::clone(route)),
+            _ => Entry::NotReady(match error {
+                Error::NotFound(text) | Error::Conflict(text) => text.clone(),
+                _ => "its model could not be loaded; the server's log has the reason".into(),
+            }),
+        }
+    }
+
+    async fn route(&mut self, service: Service, live: Option<&LiveRollout>) -> Result<ServiceRoute> {
+        let Service { name, config, .. } = service;
+        let live = live.filter(|rollout| rollout.model == config.model.as_str());
+        let stable = match live {
+            Some(rollout) => rollout.stable_version,
+            None => self.registry.resolve_target(&config.model, &config.routing.stable).await?.ok_or_else(|| {
+                Error::NotFound(format!("the service `{name}` routes to a version that does not exist"))
+            })?,
+        };
+        let stable = self.version(&config.model, stable).await?;
+        let canary = match live {
+            Some(rollout) => self.canary(&config.model, rollout).await,
+            None => None,
+        };
+        let taken: Vec<i64> =
+            [Some(stable.number), canary.as_ref().map(|(version, _)| version.number)].into_iter().flatten().collect();
+        let others = self.others(&config.model, &taken).await?;
+        Ok(ServiceRoute::new(name, config, Versions { stable, canary, others }, &self.metrics))
+    }
+
+    /// A canary that cannot be loaded gets nothing; stable serves.
+    async fn canary(&mut self, model: &ModelName, live: &LiveRollout) -> Option<(Arc<LoadedVersion>, Arc<Trial>)> {
+        let loaded = async {
+            let version = self.version(model, live.canary_version).await?;
+            Ok::<_, Error>((version, self.trial(live).await?))
+        };
+        match loaded.await {
+            Ok((version, trial)) => Some((version, Arc::new(trial))),
+            Err(error) => {
+                self.metrics.load_failures.inc();
+                self.retry_at = Some(Instant::now() + RETRY);
+                tracing::error!(rollout.id = live.rollout_id, error = %error, "the canary could not be loaded");
+                None
+            }
+        }
+    }
+
+    async fn trial(&mut self, live: &LiveRollout) -> Result<Trial> {
+        let id = Uuid::parse_str(&live.rollout_id).map_err(Error::internal)?;
+        if !self.trials.contains_key(&id) {
+            let found = rollout::get(&self.registry, &live.rollout_id).await.map_err(from_pipelines)?;
+            self.trials.insert(id, Known { plan: found.plan, fuse: Arc::default() });
+        }
+        let known = &self.trials[&id];
+        Ok(Trial {
+            id,
+            header: HeaderValue::from_str(&live.rollout_id).map_err(Error::internal)?,
+            salt: live.salt.clone(),
+            weight: live.weight,
+            segment: live.segment,
+            counts_from: live.counts_from,
+            plan: known.plan.clone(),
+            fuse: Arc::clone(&known.fuse),
+        })
+    }
+
+    /// Versions with an alias, newest first; one that does not load is left out.
+    async fn others(&mut self, model: &ModelName, taken: &[i64]) -> Result<Vec<Arc<LoadedVersion>>> {
+        let aliases = self.registry.list_aliases(model).await?;
+        let mut numbers: Vec<i64> = aliases.into_iter().map(|alias| alias.version).collect();
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        numbers.dedup();
+        numbers.retain(|number| !taken.contains(number));
+        let mut others = Vec::new();
+        for number in numbers.into_iter().take(MAX_OTHERS) {
+            match self.version(model, number).await {
+                Ok(version) => others.push(version),
+                Err(error) => tracing::warn!(model.name = %model, model.version = number, error = %error,
+                    "a version with an alias could not be loaded"),
+            }
+        }
+        Ok(others)
+    }
+
+    /// The version from memory, else from the store.
+    async fn version(&mut self, model: &ModelName, number: i64) -> Result<Arc<LoadedVersion>> {
+        let key = (model.clone(), number);
+        if let Some(loaded) = self.versions.get(&key) {
+            return Ok(Arc::clone(loaded));
+        }
+        let started = Instant::now();
+        let loaded = Arc::new(load(&self.registry, model, number, self.limits.clone()).await?);
+        tracing::info!(
+            model.name = %model,
+            model.version = number,
+            model.memory_bytes = loaded.model.memory_bytes(),
+            elapsed_ms = started.elapsed().as_millis() as u64,
+            "version {number} of {model} is loaded"
+        );
+        self.versions.insert(key, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    /// Forgets versions that no service routes to; requests in progress keep theirs.
+    fn forget_unrouted(&mut self, table: &RoutingTable) {
+        self.versions.retain(|_, loaded| {
+            table.services.values().any(|entry| match entry {
+                Entry::Ready(route) => route.targets().any(|target| Arc::ptr_eq(&target.version, loaded)),
+                Entry::NotReady(_) => false,
+            })
+        });
+    }
+
+    fn publish_shares(&self, old: &RoutingTable, new: &RoutingTable) {
+        let shares = |table: &RoutingTable| -> Vec<(String, i64, f64)> {
+            let ready = table.services.iter().filter_map(|(name, entry)| match entry {
+                Entry::Ready(route) => Some((name, route)),
+                Entry::NotReady(_) => None,
+            });
+            ready.flat_map(|(name, route)| route.shares().into_iter().map(|(v, s)| (name.clone(), v, s))).collect()
+        };
+        for (name, version, _) in shares(old) {
+            self.metrics.share.with_label_values(&[&name, &version.to_string()]).set(0.0);
+        }
+        for (name, version, share) in shares(new) {
+            self.metrics.share.with_label_values(&[&name, &version.to_string()]).set(share);
+        }
+    }
+}
+
+/// Reads a version and loads its model where that keeps no async thread from its work.
+async fn load(registry: &Registry, model: &ModelName, number: i64, limits: Limits) -> Result<LoadedVersion> {
+    let found = registry.get_version(model, number).await?;
+    let found = found.ok_or_else(|| Error::not_found("version", format!("{model}/{number}")))?;
+    let bytes = registry.version_bytes(&found).await?;
+    let profile = registry.profile_of(&found).await?;
+    let loaded = tokio::task::spawn_blocking(move || Model::load(&bytes, &limits)).await??;
+    Ok(LoadedVersion::new(model.clone(), number, loaded, found.signature, profile))
+}
+
+fn from_pipelines(error: chasqui_pipelines::Error) -> Error {
+    match error {
+        chasqui_pipelines::Error::Registry(error) => error,
+        other => Error::internal(other),
+    }
+}

@@ -1,0 +1,157 @@
+//! Sketches per service version and window.
+
+use std::collections::HashMap;
+
+use chasqui_drift::{ColumnProfile, Profile, Sketch, WindowSketch};
+use chasqui_registry::Micros;
+use chasqui_registry::name::{ModelName, ServiceName};
+use chasqui_runtime::{Signature, Tensor, Value, feature_value, prediction};
+
+use super::Batch;
+use crate::inference::snapshot::ServiceRoute;
+
+/// A window's sketch as counted so far on this replica.
+#[derive(Debug, Clone)]
+pub(crate) struct WindowTotal {
+    /// The service.
+    pub service: ServiceName,
+    /// The model.
+    pub model: ModelName,
+    /// The version that answered.
+    pub version: i64,
+    /// Where the window begins.
+    pub start: Micros,
+    /// The counts.
+    pub sketch: WindowSketch,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Sketches {
+    windows: HashMap<String, Vec<Window>>,
+}
+
+#[derive(Debug)]
+struct Window {
+    service: ServiceName,
+    model: ModelName,
+    version: i64,
+    start: Micros,
+    length: i64,
+    /// Position of each profiled column in the signature.
+    features: Vec<Option<usize>>,
+    sketch: WindowSketch,
+    is_changed: bool,
+}
+
+impl Sketches {
+    /// Counts the rows of one answer.
+    pub(super) fn count(&mut self, route: &ServiceRoute, batch: &Batch, at: Micros) {
+        let Some(profile) = &batch.version.profile else { return };
+        let length = route.config.monitor.window_seconds.max(1) * Micros::PER_SECOND;
+        let start = Micros(at.0.div_euclid(length) * length);
+        let signature = &batch.version.signature;
+        let windows = match self.windows.get_mut(route.name.as_str()) {
+            Some(windows) => windows,
+            None => self.windows.entry(route.name.to_string()).or_default(),
+        };
+        let window = window_of(windows, route, batch, profile, Span { start, length });
+        window.is_changed = true;
+        window.sketch.rows += batch.rows as u64;
+        add_features(window, profile, signature, &batch.inputs, batch.rows);
+        add_predictions(window, profile, signature, &batch.outputs, batch.rows);
+    }
+
+    /// The windows that changed since the last call. Past ones are forgotten one window later than they end:
+    /// a slow answer may still belong to them.
+    pub(super) fn changed(&mut self) -> Vec<WindowTotal> {
+        let mut totals = Vec::new();
+        for windows in self.windows.values_mut() {
+            let latest = windows.iter().map(|window| window.start.0).max().unwrap_or_default();
+            windows.retain(|window| window.is_changed || window.start.0 >= latest - window.length);
+            for window in windows.iter_mut().filter(|window| window.is_changed) {
+                window.is_changed = false;
+                totals.push(WindowTotal {
+                    service: window.service.clone(),
+                    model: window.model.clone(),
+                    version: window.version,
+                    start: window.start,
+                    sketch: window.sketch.clone(),
+                });
+            }
+        }
+        totals
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: Micros,
+    length: i64,
+}
+
+fn window_of<'w>(
+    windows: &'w mut Vec<Window>,
+    route: &ServiceRoute,
+    batch: &Batch,
+    profile: &Profile,
+    span: Span,
+) -> &'w mut Window {
+    let version = &batch.version;
+    let is_it = |window: &Window| {
+        window.version == version.number && window.start == span.start && window.model == version.model_name
+    };
+    let position = windows.iter().position(is_it).unwrap_or_else(|| {
+        let place = |column: &ColumnProfile| {
+            version.signature.features.iter().position(|feature| feature.name == column.name)
+        };
+        windows.push(Window {
+            service: route.name.clone(),
+            model: version.model_name.clone(),
+            version: version.number,
+            start: span.start,
+            length: span.length,
+            features: profile.features.iter().map(place).collect(),
+            sketch: WindowSketch::new(profile),
+            is_changed: true,
+        });
+        windows.len() - 1
+    });
+    &mut windows[position]
+}
+
+fn add_features(window: &mut Window, profile: &Profile, signature: &Signature, inputs: &[Tensor], rows: usize) {
+    let columns = profile.features.iter().zip(&mut window.sketch.features).zip(&window.features);
+    for ((column, sketch), place) in columns {
+        for row in 0..rows {
+            let value = place.map_or(Value::Missing, |place| feature_value(signature, inputs, row, place));
+            add(sketch, column, value);
+        }
+    }
+}
+
+fn add_predictions(
+    window: &mut Window,
+    profile: &Profile,
+    signature: &Signature,
+    outputs: &[Tensor],
+    rows: usize,
+) {
+    let (Some(column), Some(sketch)) = (&profile.prediction, &mut window.sketch.prediction) else { return };
+    let is_text = matches!(column.reference, chasqui_drift::Reference::Text(_));
+    for row in 0..rows {
+        let said = prediction(signature, outputs, row);
+        // The profile of a classifier may hold its scores or its labels, of a regression its numbers.
+        let number = said.value.or(said.score).map(Value::Number);
+        let value = if is_text { said.label.or(number) } else { number.or(said.label) };
+        add(sketch, column, value.unwrap_or(Value::Missing));
+    }
+}
+
+fn add(sketch: &mut Sketch, column: &ColumnProfile, value: Value<'_>) {
+    match value {
+        // An empty text is how a missing one travels through ONNX.
+        Value::Missing | Value::Text("") => sketch.add_missing(),
+        Value::Text(text) => sketch.add_text(&column.reference, text),
+        Value::Number(number) => sketch.add_number(&column.reference, number),
+    }
+}

@@ -1,0 +1,153 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use chasqui_runtime::{Outputs, TensorData, TensorSpec};
+use proptest::prelude::*;
+
+fn signature() -> Signature {
+    let spec = |name: &str, datatype, shape: &[i64]| TensorSpec { name: name.into(), datatype, shape: shape.to_vec() };
+    Signature {
+        inputs: vec![spec("x", DataType::Fp32, &[-1, 2])],
+        outputs: vec![spec("label", DataType::Int64, &[-1]), spec("probabilities", DataType::Fp32, &[-1, 2])],
+        features: vec![],
+        task: None,
+        classes: vec![],
+        roles: Outputs::default(),
+    }
+}
+
+fn one(datatype: DataType) -> Signature {
+    let mut signature = signature();
+    signature.inputs[0] = TensorSpec { name: "x".into(), datatype, shape: vec![-1] };
+    signature
+}
+
+fn numbers(body: &str) -> Vec<f32> {
+    match parse(body.as_bytes(), &signature(), 100).unwrap().inputs.remove(0).data {
+        TensorData::F32(values) => values,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(body: &str) -> String {
+    let problem = parse(body.as_bytes(), &signature(), 100).unwrap_err();
+    assert_eq!(problem.status(), 400, "{}", problem.detail());
+    problem.detail().to_owned()
+}
+
+fn with(shape: &str, data: &str) -> String {
+    format!(r#"{{"inputs":[{{"name":"x","shape":{shape},"datatype":"FP32","data":{data}}}]}}"#)
+}
+
+#[test]
+fn members_may_stand_in_any_order() {
+    assert_eq!(numbers(&with("[2,2]", "[1,2,3,4]")), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(numbers(&with("[2,2]", "[[1,2],[3,4]]")), [1.0, 2.0, 3.0, 4.0]);
+    let early = r#"{"inputs":[{"data":[[1,2]],"datatype":"FP32","shape":[1,2],"name":"x"}],"id":"a"}"#;
+    assert_eq!(numbers(early), [1.0, 2.0]);
+    let escaped = "{\r\n\"i\\u006eputs\":[{\"n\\u0061me\":\"\\u0078\",\r\n\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2]}]}";
+    assert_eq!(numbers(escaped), [1.0, 2.0]);
+    assert_eq!(numbers(&with("[1,2]", "[0.1234567890123456789012345678901234567890,1e-400]")), [0.123_456_79, 0.0]);
+    assert!(numbers(&with("[1,2]", "[null,1]"))[0].is_nan());
+}
+
+#[test]
+fn id_key_and_outputs_are_read() {
+    let body = r#"{"id":"é\n","parameters":{"key":"c-9","binary_data_output":true},
+        "outputs":[{"name":"probabilities","parameters":{"binary_data":false}},{"name":"label"}],
+        "inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{},"data":[1,2]}]}"#;
+    let request = parse(body.as_bytes(), &signature(), 100).unwrap();
+    assert_eq!((request.id.as_deref(), request.key.as_deref()), (Some("é\n"), Some("c-9")));
+    assert_eq!(request.outputs, Some(vec![1, 0]));
+}
+
+#[test]
+fn tricky_shapes_are_refused_before_memory_is_taken() {
+    let cases = [
+        ("[0,2]", "[]", "no rows"),
+        ("[4611686018427387906,4]", "[1,2]", "elements"),
+        ("[9223372036854775807,9223372036854775807]", "[1,2]", "elements"),
+        ("[-1,2]", "[1,2]", "negative"),
+        ("[1000000000,2]", "[1,2,3,4]", "elements"),
+        ("[2]", "[1,2]", "shape"),
+        ("[1,3]", "[1,2,3]", "shape"),
+        ("[1,2]", "[1]", "elements"),
+        ("[1,2]", "[1,2,3]", "elements"),
+        ("[2,2]", "[[1,2,3],[4]]", "follow the shape"),
+        ("[2,2]", "[[1,2],3,4]", "mixes"),
+        ("[1,2]", "[[[1,2]]]", "follow the shape"),
+        ("[1.5,2]", "[1,2]", "expected"),
+        ("[99999999999999999999,2]", "[1,2]", "expected"),
+        ("[1,2]", "[1,\"2\"]", "without quotes"),
+        ("[1,2]", "[1,true]", "expected a number"),
+        ("[1,2]", "[1e39,0]", "too large"),
+        ("[1,2]", "[1e999,0]", "range"),
+        ("[1,2]", "null", "expected"),
+        ("[1,2]", "{}", "expected"),
+    ];
+    for (shape, data, part) in cases {
+        let detail = refusal(&with(shape, data));
+        assert!(detail.contains(part), "{shape} {data}: {detail}");
+    }
+}
+
+#[test]
+fn tricky_requests_are_refused_cleanly() {
+    let input = r#"{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}"#;
+    let cases = [
+        (format!(r#"{{"inputs":[{input},{input}]}}"#), "twice"),
+        (format!(r#"{{"inputs":[{input}],"inputs":[]}}"#), "twice"),
+        (format!(r#"{{"inputs":[{input}],"outputs":[{{"name":"y"}}]}}"#), "does not exist"),
+        (format!(r#"{{"inputs":[{input}],"outputs":[]}}"#), "empty"),
+        (r#"{"inputs":[]}"#.into(), "missing"),
+        (r#"{}"#.into(), "`inputs` is missing"),
+        (r#"{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32"}]}"#.into(), "`data`"),
+        (r#"{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP33","data":[1,2]}]}"#.into(), "FP33"),
+        (r#"{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1,2]}]}"#.into(), "must be FP32"),
+        (r#"{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP16","data":[1,2]}]}"#.into(), "binary"),
+        (r#"{"inputs":[{"name":"z","shape":[1,2],"datatype":"FP32","data":[1,2]}]}"#.into(), "missing"),
+        (format!("{{\"inputs\":{}", "[".repeat(100_000)), "the"),
+        (with("[1,2]", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))), "the"),
+        (format!(r#"{{"inputs":[{{"data":{}{}"#, "[".repeat(100_000), "]".repeat(100_000)), "the"),
+        (with("[1,2]", "[1,2]")[..40].into(), "not valid JSON"),
+    ];
+    for (body, part) in cases {
+        let detail = refusal(&body);
+        assert!(detail.contains(part), "{}: {detail}", &body[..body.len().min(80)]);
+    }
+    let problem = parse(b"{\"id\":\"\xff\",\"inputs\":[]}", &signature(), 100).unwrap_err();
+    assert_eq!(problem.status(), 400);
+}
+
+#[test]
+fn whole_numbers_are_exact() {
+    let body = |datatype: &str, data: &str| {
+        format!(r#"{{"inputs":[{{"name":"x","shape":[1],"datatype":"{datatype}","data":[{data}]}}]}}"#)
+    };
+    let parsed = |datatype, name: &str, data: &str| {
+        parse(body(name, data).as_bytes(), &one(datatype), 9).map(|request| request.inputs[0].data.clone())
+    };
+    assert_eq!(
+        parsed(DataType::Int64, "INT64", "9007199254740993").unwrap(),
+        TensorData::I64(vec![9_007_199_254_740_993])
+    );
+    assert!(parsed(DataType::Int64, "INT64", "9223372036854775808").is_err());
+    assert!(parsed(DataType::Int64, "INT64", "1.0").is_err());
+    assert!(parsed(DataType::Int64, "INT64", "null").is_err());
+    assert!(parsed(DataType::Uint8, "UINT8", "256").is_err());
+    assert_eq!(parsed(DataType::Bool, "BOOL", "true").unwrap(), TensorData::Bool(vec![true]));
+    assert_eq!(parsed(DataType::Bytes, "BYTES", "\"a\\\"b\"").unwrap(), TensorData::Text(vec!["a\"b".into()]));
+    assert!(parsed(DataType::Bytes, "BYTES", "null").is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse(&bytes, &signature(), 10);
+    }
+
+    #[test]
+    fn no_shape_and_data_make_it_panic(shape: Vec<i64>, data in "[\\[\\]0-9,.null\"-]{0,40}") {
+        let _ = parse(with(&format!("{shape:?}"), &data).as_bytes(), &signature(), 10);
+    }
+}

@@ -1,0 +1,232 @@
+//! What changed in the data, in the words of a manager: sentences, the table of columns and the charts.
+
+mod charts;
+mod column;
+
+use chasqui_drift::{DriftVerdict, FeatureDrift};
+use chasqui_pipelines::monitor::StoredVerdict;
+use chasqui_report::Level;
+
+use super::texts::fill;
+use super::voice::Voice;
+
+pub(super) use charts::ChartView;
+pub(super) use column::ColumnView;
+
+/// Unchanged columns beyond this many are not listed.
+const MOST_UNCHANGED: usize = 100;
+
+/// The section on drift of a service.
+pub(super) struct DriftView {
+    pub(super) sentence: String,
+    /// The stretch of time and its rows.
+    pub(super) window: String,
+    /// Columns that changed, the strongest first.
+    pub(super) changed: Vec<ColumnView>,
+    /// The others, the most important first.
+    pub(super) unchanged: Vec<ColumnView>,
+    pub(super) unchanged_title: String,
+    /// The column that changed most, before and now.
+    pub(super) distribution: Option<ChartView>,
+    /// Verdict by verdict; none with fewer than two.
+    pub(super) evolution: Option<ChartView>,
+}
+
+impl DriftView {
+    /// The view of the latest verdict; `verdicts` are those of the same version, in any order.
+    pub(super) fn new(stored: &StoredVerdict, verdicts: &[StoredVerdict], voice: Voice) -> Self {
+        let verdict = &stored.verdict;
+        let mut columns: Vec<&FeatureDrift> = verdict.features.iter().chain(&verdict.prediction).collect();
+        columns.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+        let (changed, mut unchanged): (Vec<&FeatureDrift>, Vec<&FeatureDrift>) =
+            columns.iter().copied().partition(|column| has_changed(column));
+        unchanged.sort_by(|a, b| importance(b).total_cmp(&importance(a)));
+        unchanged.truncate(MOST_UNCHANGED);
+        let answers = verdict.prediction.as_ref().map(|column| column.name.as_str());
+        let view = |column: &&FeatureDrift| ColumnView::new(column, answers == Some(&column.name), voice);
+        let rows = voice.many(voice.t.rows, usize::try_from(verdict.rows).unwrap_or(usize::MAX));
+        Self {
+            sentence: sentence(verdict, voice),
+            window: voice.many_with(
+                voice.t.drift_window,
+                verdict.windows,
+                &[("to", &voice.at(stored.window_end)), ("rows", &rows)],
+            ),
+            changed: changed.iter().map(view).collect(),
+            unchanged_title: voice.many(voice.t.unchanged_columns, unchanged.len()),
+            unchanged: unchanged.iter().map(view).collect(),
+            distribution: changed.iter().find_map(|column| charts::distribution(column, voice)),
+            evolution: charts::evolution(verdicts, voice),
+        }
+    }
+}
+
+/// The level that a verdict alone gives: incomplete data are a fault of the data, a change is to be reviewed.
+pub(super) fn level(verdict: &DriftVerdict) -> Level {
+    if verdict.missing_changed {
+        Level::Importante
+    } else if verdict.drifted {
+        Level::Atencion
+    } else {
+        Level::Normal
+    }
+}
+
+/// What changed, in a sentence or two.
+pub(super) fn sentence(verdict: &DriftVerdict, voice: Voice) -> String {
+    let t = voice.t;
+    let mut drifted: Vec<&FeatureDrift> = verdict.features.iter().filter(|column| column.drifted).collect();
+    drifted.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    let names: Vec<String> = drifted.iter().take(2).map(|column| voice.quoted(&column.name)).collect();
+    let incomplete: Vec<&str> = verdict
+        .features
+        .iter()
+        .filter(|column| column.missing_changed)
+        .map(|column| column.name.as_str())
+        .take(3)
+        .collect();
+    let changed = match names.as_slice() {
+        [] => None,
+        [a] => Some(fill(t.drift_one, &[("a", a)])),
+        [a, b, ..] if drifted.len() == 2 => Some(fill(t.drift_two, &[("a", a), ("b", b)])),
+        [a, b, ..] => Some(voice.many_with(t.drift_many, drifted.len() - 2, &[("a", a), ("b", b)])),
+    };
+    let missing =
+        (!incomplete.is_empty()).then(|| fill(t.drift_missing, &[("names", &voice.list(&incomplete))]));
+    let sentences: Vec<String> = missing.into_iter().chain(changed).collect();
+    match sentences.as_slice() {
+        [] if verdict.prediction.as_ref().is_some_and(has_changed) => t.drift_answers.into(),
+        [] => t.drift_none.into(),
+        told => told.join(" "),
+    }
+}
+
+fn has_changed(column: &FeatureDrift) -> bool {
+    column.drifted || column.missing_changed
+}
+
+/// For ordering: how much more than chance a column moved, faults of the data first.
+fn strength(column: &FeatureDrift) -> f64 {
+    let fault = if column.missing_changed { 1.0 } else { 0.0 };
+    column.effect - column.effect_floor + fault
+}
+
+fn importance(column: &FeatureDrift) -> f64 {
+    column.importance.unwrap_or(0.0)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use chasqui_drift::{Bin, ColumnKind, Summary};
+    use chasqui_registry::Micros;
+    use chasqui_report::Language;
+
+    use super::*;
+
+    /// A numeric column whose mean went from 100 to 80.
+    pub(in super::super) fn column(name: &str, drifted: bool) -> FeatureDrift {
+        let summary = |mean: f64, low: f64| Summary {
+            rows: 500,
+            mean: Some(mean),
+            std: Some(10.0),
+            histogram: vec![
+                Bin { from: 0.0, to: 90.0, share: low },
+                Bin { from: 90.0, to: 200.0, share: 1.0 - low },
+            ],
+            ..Summary::default()
+        };
+        FeatureDrift {
+            name: name.into(),
+            kind: ColumnKind::Number,
+            importance: Some(0.25),
+            test: "ks".into(),
+            statistic: 0.4,
+            p_value: 0.0001,
+            adjusted_p: 0.0002,
+            psi: 0.5,
+            effect: if drifted { 0.4 } else { 0.02 },
+            effect_floor: 0.1,
+            windows: 1,
+            drifted,
+            reason: None,
+            missing_before: 0.0,
+            missing_after: 0.0,
+            missing_p_value: 1.0,
+            missing_changed: false,
+            before: summary(100.0, 0.2),
+            after: summary(if drifted { 80.0 } else { 100.0 }, 0.7),
+        }
+    }
+
+    pub(in super::super) fn verdict(features: Vec<FeatureDrift>) -> DriftVerdict {
+        DriftVerdict {
+            drifted: features.iter().any(|column| column.drifted),
+            missing_changed: features.iter().any(|column| column.missing_changed),
+            rows: 1_250,
+            windows: 1,
+            features,
+            prediction: None,
+        }
+    }
+
+    pub(in super::super) fn stored(week: i64, verdict: DriftVerdict) -> StoredVerdict {
+        let start = Micros(1_795_237_200_000_000).plus_seconds(week * 7 * 86_400);
+        StoredVerdict {
+            id: week.to_string(),
+            service: "ventas".into(),
+            model: "ventas".into(),
+            version: 1,
+            window_start: start,
+            window_end: start.plus_seconds(7 * 86_400),
+            drifted: verdict.drifted,
+            verdict,
+            created_at: start,
+        }
+    }
+
+    #[test]
+    fn sentences_name_what_changed() {
+        let voice = Voice::new(Language::Es);
+        let say = |columns: Vec<FeatureDrift>| sentence(&verdict(columns), voice);
+        assert_eq!(say(vec![column("a", false)]), "Los datos se parecen a los del entrenamiento.");
+        assert!(say(vec![column("precio", true)]).starts_with("Cambió «precio»:"));
+        assert!(say(vec![column("a", true), column("b", true)]).starts_with("Cambiaron «a» y «b»:"));
+        let four = ["a", "b", "c", "d"].map(|name| column(name, true)).to_vec();
+        assert_eq!(say(four), "Cambiaron «a», «b» y 2 columnas más.");
+    }
+
+    #[test]
+    fn incomplete_data_come_first_and_are_important() {
+        let voice = Voice::new(Language::Es);
+        let empty = FeatureDrift { missing_changed: true, ..column("edad", false) };
+        let told = sentence(&verdict(vec![column("precio", true), empty.clone()]), voice);
+        assert!(told.starts_with("Llegan datos incompletos en «edad». Cambió «precio»"), "{told}");
+        assert_eq!(level(&verdict(vec![empty])), Level::Importante);
+        assert_eq!(level(&verdict(vec![column("a", true)])), Level::Atencion);
+        assert_eq!(level(&verdict(vec![column("a", false)])), Level::Normal);
+    }
+
+    #[test]
+    fn changed_answers_alone_are_told() {
+        let mut verdict = verdict(vec![column("a", false)]);
+        verdict.prediction = Some(column("prediction", true));
+        assert!(sentence(&verdict, Voice::new(Language::Es)).contains("las respuestas del modelo sí"));
+    }
+
+    #[test]
+    fn the_view_has_the_strongest_change_first_and_both_charts() {
+        let weak = FeatureDrift { effect: 0.2, ..column("débil", true) };
+        let last = stored(1, verdict(vec![column("igual", false), weak, column("fuerte", true)]));
+        let view = DriftView::new(
+            &last,
+            &[last.clone(), stored(0, verdict(vec![column("fuerte", false)]))],
+            Voice::new(Language::Es),
+        );
+        let names: Vec<&str> = view.changed.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["fuerte", "débil"]);
+        assert_eq!(view.unchanged.len(), 1);
+        assert!(view.window.contains("1.250 predicciones"), "{}", view.window);
+        assert!(view.distribution.is_some_and(|chart| chart.title.contains("fuerte")));
+        assert!(view.evolution.is_some_and(|chart| chart.svg.contains("cambio detectado")));
+    }
+}

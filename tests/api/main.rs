@@ -1,0 +1,23 @@
+//! The promises of the binary, black-box: every test starts the real `chasqui` on a folder and a port of its own and
+//! talks to it as its users do. One module per promise; what they start from is in `fixtures` and `graphs`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod browser;
+mod datasets;
+mod draining;
+mod durability;
+mod engines;
+mod fixtures;
+mod graphs;
+mod journey;
+mod jobs;
+mod monitoring;
+mod pages;
+mod predictions;
+mod protocol;
+mod registration;
+mod requests;
+mod rollouts;
+mod security;
+mod telemetry;

@@ -1,0 +1,108 @@
+//! Drift is found in the window in which it begins, in the column that moved, and starts what waits for it.
+
+use chasqui_tests::{Answer, Server};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::answers::{items, text};
+use crate::fixtures::{Sale, csv, sales};
+use crate::telemetry::metric;
+
+const PIPELINE: &str = r#"
+service = "ventas"
+seed = 7
+source = { dataset = "ventas" }
+features = { target = "sales", task = "regression", numeric = ["price"], categorical = ["store"] }
+learner = { kind = "linear" }
+
+[triggers]
+drift = true
+cooldown = "1h"
+"#;
+
+/// Four weeks of history; each begins on a Thursday, as the weeks of 1970 did.
+const WEEKS: [&str; 4] = [
+    "2026-01-01T12:00:00Z",
+    "2026-01-08T12:00:00Z",
+    "2026-01-15T12:00:00Z",
+    "2026-01-22T12:00:00Z",
+];
+
+async fn trained_service() -> Server {
+    let server = Server::start().await;
+    server.upload("/api/v1/datasets/ventas/versions", csv(&sales(3000, 4.0, 3)).into_bytes()).await.ok();
+    server.send(Method::PUT, "/api/v1/pipelines/reentrenar", "", PIPELINE.as_bytes().to_vec()).await.ok();
+    let started = server.post("/api/v1/pipelines/reentrenar/runs", &json!({})).await.ok();
+    let job = format!("/api/v1/jobs/{}", text(&started["job"]["id"]));
+    let job = server.wait_for(&job, |job| job["state"] != "queued" && job["state"] != "running").await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    server
+}
+
+async fn week(server: &Server, at: &str, sales: &[Sale]) {
+    let records: Vec<Value> = sales.iter().map(Sale::record).collect();
+    let body = json!({ "records": records, "at": at });
+    server.post("/api/v1/services/ventas/predict", &body).await.ok();
+}
+
+#[tokio::test]
+async fn drift_is_found_where_and_when_it_begins() {
+    let server = trained_service().await;
+    let shifted: Vec<Sale> =
+        sales(400, 4.0, 103).into_iter().map(|sale| Sale { price: sale.price * 0.5 + 6.0, ..sale }).collect();
+    week(&server, WEEKS[0], &sales(400, 4.0, 101)).await;
+    week(&server, WEEKS[1], &sales(400, 4.0, 102)).await;
+    week(&server, WEEKS[2], &shifted).await;
+    // A later window has begun: the ones before are over.
+    week(&server, WEEKS[3], &sales(5, 4.0, 104)).await;
+    let verdicts = server.wait_for("/api/v1/services/ventas/drift", |page| items(page).len() == 3).await;
+    let verdicts: Vec<&Value> = items(&verdicts).iter().rev().collect();
+    let drifted: Vec<bool> = verdicts.iter().map(|verdict| verdict["drifted"] == true).collect();
+    assert_eq!(drifted, [false, false, true], "{verdicts:?}");
+    assert_eq!(verdicts[2]["verdict"]["rows"], 400);
+    let feature = |name: &str| {
+        let features = verdicts[2]["verdict"]["features"].as_array().unwrap();
+        features.iter().find(|feature| feature["name"] == name).unwrap()
+    };
+    assert_eq!((&feature("price")["drifted"], &feature("store")["drifted"]), (&json!(true), &json!(false)));
+    assert!(feature("price")["psi"].as_f64().unwrap() > 0.25, "{}", feature("price"));
+    assert!(feature("store")["psi"].as_f64().unwrap() < 0.1, "{}", feature("store"));
+    assert!(feature("price")["p_value"].as_f64().unwrap() < 1e-6);
+    let means = ["before", "after"].map(|side| feature("price")[side]["mean"].as_f64().unwrap());
+    assert!(means[1] - means[0] > 2.0, "{means:?}");
+
+    let alerts = server.wait_for("/api/v1/alerts?service=ventas", |page| !items(page).is_empty()).await;
+    let alert = items(&alerts).iter().find(|alert| alert["kind"] == "drift").expect("drift raises an alert");
+    let acknowledge = format!("/api/v1/alerts/{}/acknowledge", text(&alert["id"]));
+    assert_eq!(server.post(&acknowledge, &json!({})).await.status, 204);
+    let of_drift = |page: &Value| items(page).iter().any(|run| run["trigger"] == "drift");
+    server.wait_for("/api/v1/pipelines/reentrenar/runs", of_drift).await;
+
+    let service = ("service", "ventas");
+    let seen = |answer: &Answer| {
+        let text = answer.text();
+        metric(&text, "chasqui_drifted", &[service]) == Some(1.0)
+            && metric(&text, "chasqui_drift_psi", &[service, ("feature", "price")]).is_some_and(|psi| psi > 0.25)
+            && metric(&text, "chasqui_drift_psi", &[service, ("feature", "store")]).is_some_and(|psi| psi < 0.1)
+    };
+    server.wait_for_answer("/metrics", seen).await;
+}
+
+#[tokio::test]
+async fn what_two_processes_counted_is_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = || chasqui_tests::ServerBuilder::default().data_dir(folder.path());
+    let mut server = builder().start().await;
+    server.upload("/api/v1/datasets/ventas/versions", csv(&sales(3000, 4.0, 3)).into_bytes()).await.ok();
+    server.send(Method::PUT, "/api/v1/pipelines/reentrenar", "", PIPELINE.as_bytes().to_vec()).await.ok();
+    server.post("/api/v1/pipelines/reentrenar/runs", &json!({})).await.ok();
+    server.wait_for("/api/v1/services/ventas", |service| service["ready"] == true).await;
+    week(&server, WEEKS[0], &sales(150, 4.0, 101)).await;
+    // Totals are written every second; a clean end writes the last ones.
+    assert!(server.terminate());
+    let server = builder().start().await;
+    week(&server, WEEKS[0], &sales(150, 4.0, 105)).await;
+    week(&server, WEEKS[1], &sales(5, 4.0, 104)).await;
+    let verdicts = server.wait_for("/api/v1/services/ventas/drift", |page| !items(page).is_empty()).await;
+    assert_eq!(items(&verdicts)[0]["verdict"]["rows"], 300, "both processes' counts are added: {verdicts}");
+}

@@ -1,0 +1,222 @@
+//! The Open Inference Protocol over REST: what clients of it rely on, and every trick that breaks other servers.
+
+use std::time::{Duration, Instant};
+
+use chasqui_tests::{Answer, Server};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::answers::assert_protocol_error;
+use crate::fixtures::{register, regression};
+use crate::graphs;
+
+const INFER: &str = "/v2/models/pares/infer";
+
+async fn pairs() -> Server {
+    let server = Server::start().await;
+    register(&server, "pares", graphs::two_outputs()).await.ok();
+    server
+}
+
+async fn infer(server: &Server, body: &[u8]) -> Answer {
+    // tritonclient says nothing about the type of its JSON.
+    server.send(Method::POST, INFER, "", body.to_vec()).await
+}
+
+/// A request whose one input has this shape and this text as data.
+fn request(shape: &str, data: &str) -> String {
+    format!("{{\"inputs\":[{{\"name\":\"x\",\"shape\":{shape},\"datatype\":\"FP32\",\"data\":{data}}}]}}")
+}
+
+#[tokio::test]
+async fn server_and_models_describe_themselves() {
+    let server = pairs().await;
+    assert_eq!(server.get("/v2/health/live").await.ok()["live"], true);
+    assert_eq!(server.get("/v2/health/ready").await.ok()["ready"], true);
+    let about = server.get("/v2").await.ok();
+    assert_eq!(about["name"], "chasqui");
+    assert!(about["version"].is_string() && about["extensions"].is_array(), "{about}");
+    for path in ["/v2/models/pares", "/v2/models/pares/versions/1"] {
+        let model = server.get(path).await.ok();
+        assert_eq!(model["name"], "pares");
+        assert_eq!(model["platform"], "onnx_onnxv1");
+        assert_eq!(model["versions"], json!(["1"]));
+        assert_eq!(model["inputs"], json!([{ "name": "x", "datatype": "FP32", "shape": [-1, 4] }]));
+        assert_eq!(model["outputs"][1]["name"], "second");
+        assert_eq!(server.get(&format!("{path}/ready")).await.ok()["ready"], true);
+    }
+    assert_eq!(server.get("/v2/models/pares/versions/9").await.status, 404);
+    assert_eq!(server.get("/v2/models/pares/versions/nine/ready").await.status, 404);
+    assert_eq!(server.get("/v2/models/otro").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_answer_has_the_id_and_the_outputs_that_were_asked_for() {
+    let server = pairs().await;
+    let plain = infer(&server, request("[1,4]", "[4.7,-0.1,1e-30,16777216]").as_bytes()).await;
+    assert_eq!(plain.header("x-model-version"), Some("1"));
+    // The shortest digits that read back as the same single: 4.7, not 4.699999809265137.
+    assert!(plain.text().contains("\"data\":[4.7,-0.1,1e-30,16777216"), "{}", plain.text());
+    let plain = plain.ok();
+    assert_eq!((&plain["model_name"], &plain["model_version"]), (&json!("pares"), &json!("1")));
+    assert_eq!(plain.get("id"), None);
+    let names: Vec<&Value> = plain["outputs"].as_array().unwrap().iter().map(|output| &output["name"]).collect();
+    assert_eq!(names, ["first", "second"]);
+    assert_eq!(plain["outputs"][1]["shape"], json!([1, 4]));
+    assert_eq!(plain["outputs"][1]["datatype"], "FP32");
+
+    let chosen = json!({
+        "id": "pedido-ñ-17",
+        "parameters": { "key": "cliente-3" },
+        "inputs": [{ "name": "x", "shape": [2, 4], "datatype": "FP32", "data": [[1, 2, 3, 4], [5, 6, 7, 8]] }],
+        "outputs": [{ "name": "second" }, { "name": "first", "parameters": {} }],
+    });
+    let chosen = server.post("/v2/models/pares/versions/1/infer", &chosen).await.ok();
+    assert_eq!(chosen["id"], "pedido-ñ-17");
+    assert_eq!(chosen["outputs"][0]["name"], "second");
+    assert_eq!(chosen["outputs"][0]["data"], json!([-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0]));
+    assert_eq!(chosen["outputs"][1]["name"], "first");
+    let one = json!({
+        "inputs": [{ "name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4] }],
+        "outputs": [{ "name": "second" }],
+    });
+    assert_eq!(server.post(INFER, &one).await.ok()["outputs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn odd_but_right_requests_are_answered() {
+    let server = pairs().await;
+    let expected = json!([1.0, 2.0, 3.0, 4.0]);
+    for (what, body) in [
+        (
+            "data before shape and type",
+            "{\"inputs\":[{\"data\":[1,2,3,4],\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,4]}]}".to_owned(),
+        ),
+        ("nested data before its shape", "{\"inputs\":[{\"data\":[[1,2,3,4]],\"shape\":[1,4],\"datatype\":\"FP32\",\"name\":\"x\"}]}".to_owned()),
+        ("escaped keys", request("[1,4]", "[1,2,3,4]").replace("inputs", "in\\u0070uts").replace("shape", "sh\\u0061pe")),
+        ("line ends", request("[1,4]", "[1,\r\n2,\t3,\r\n4]\r\n")),
+        ("forty digits", request("[1,4]", "[1.0000000000000000000000000000000000000001,2,3,4]")),
+        ("exponents", request("[1,4]", "[10e-1,0.2E+1,3,4]")),
+        ("an empty id and unknown members", request("[1,4]", "[1,2,3,4]").replacen('{', "{\"id\":\"\",\"future\":{\"a\":[1]},", 1)),
+    ] {
+        let answer = infer(&server, body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        assert_eq!(answer.json()["outputs"][0]["data"], expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_requests_get_a_clean_4xx_at_once() {
+    let server = pairs().await;
+    let good = request("[1,4]", "[1,2,3,4]");
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut case = |what: &str, body: String| cases.push((what.to_owned(), body.into_bytes()));
+    case("nothing", String::new());
+    case("a list", "[]".into());
+    case("a number", "7".into());
+    case("no inputs", "{}".into());
+    case("empty inputs", "{\"inputs\":[]}".into());
+    case("null inputs", "{\"inputs\":null}".into());
+    case("no rows", request("[0,4]", "[]"));
+    case("a shape that wraps", request("[4611686018427387906,4]", "[1,2,3,4,5,6,7,8]"));
+    case("a shape beyond 64 bits", request("[18446744073709551617,4]", "[1,2,3,4]"));
+    case("a shape of billions", request("[1000000000,4]", "[1,2,3,4]"));
+    case("a negative shape", request("[-1,4]", "[1,2,3,4]"));
+    case("two negative sizes", request("[-1,-4]", "[1,2,3,4]"));
+    case("a broken shape", request("[1.5,4]", "[1,2,3,4]"));
+    case("a text as shape", request("\"1,4\"", "[1,2,3,4]"));
+    case("no axes", request("[]", "[1]"));
+    case("three axes", request("[1,1,4]", "[1,2,3,4]"));
+    case("another width", request("[1,5]", "[1,2,3,4,5]"));
+    case("too few values", request("[1,4]", "[1,2,3]"));
+    case("too many values", request("[1,4]", "[1,2,3,4,5]"));
+    case("ragged rows", request("[2,4]", "[[1,2,3,4],[5,6,7]]"));
+    case("null among the data", request("[1,4]", "[1,null,3,4]"));
+    case("null as data", request("[1,4]", "null"));
+    case("texts as numbers", request("[1,4]", "[\"1\",2,3,4]"));
+    case("truth among numbers", request("[1,4]", "[true,2,3,4]"));
+    case("an object as data", request("[1,4]", "{\"a\":1}"));
+    case("NaN", request("[1,4]", "[NaN,2,3,4]"));
+    case("deep data", request("[1,4]", &nested(100_000)));
+    case("deep data before the shape", format!("{{\"inputs\":[{{\"data\":{}", nested(100_000)));
+    case("deep parameters", format!("{{\"parameters\":{},{}", nested(100_000), &good[1..]));
+    case("deep unknown member", format!("{{\"future\":{},{}", "{\"a\":".repeat(100_000), &good[1..]));
+    case("an unknown type", good.replace("FP32", "FP31"));
+    case("another type", good.replace("FP32", "BYTES"));
+    case("no type", good.replace("\"datatype\":\"FP32\",", ""));
+    case("no shape", good.replace("\"shape\":[1,4],", ""));
+    case("no name", good.replace("\"name\":\"x\",", ""));
+    case("no data", good.replace(",\"data\":[1,2,3,4]", ""));
+    case("an unknown input", good.replace("\"x\"", "\"y\""));
+    case("data twice", good.replace("\"data\":[1,2,3,4]", "\"data\":[1,2,3,4],\"data\":[1,2,3,4]"));
+    case("inputs twice", format!("{},{}", &good[..good.len() - 1], &good[1..]));
+    let inner = &good["{\"inputs\":[".len()..good.len() - 2];
+    case("an input twice", format!("{{\"inputs\":[{inner},{inner}]}}"));
+    case("an unknown output", format!("{},\"outputs\":[{{\"name\":\"third\"}}]}}", &good[..good.len() - 1]));
+    case("an output twice", format!("{},\"outputs\":[{{\"name\":\"first\"}},{{\"name\":\"first\"}}]}}", &good[..good.len() - 1]));
+    case("empty outputs", format!("{},\"outputs\":[]}}", &good[..good.len() - 1]));
+    case("a number as id", good.replacen('{', "{\"id\":7,", 1));
+    case("something after the end", format!("{good} x"));
+    case("a lone surrogate", good.replacen('{', "{\"id\":\"\\ud800\",", 1));
+    for cut in [1, 12, good.len() / 2, good.len() - 1] {
+        case("cut short", good[..cut].to_owned());
+    }
+    let mut not_utf8 = good.replacen('{', "{\"id\":\"??\",", 1).into_bytes();
+    let place = not_utf8.iter().position(|byte| *byte == b'?').unwrap();
+    not_utf8[place] = 0xff;
+    cases.push(("an id that is not UTF-8".into(), not_utf8));
+
+    for (what, body) in cases {
+        let started = Instant::now();
+        let answer = infer(&server, &body).await;
+        assert_protocol_error(&answer, &what);
+        assert!(started.elapsed() < Duration::from_secs(2), "{what} took {:?}", started.elapsed());
+    }
+    assert_eq!(infer(&server, good.as_bytes()).await.status, 200, "it still answers");
+    let too_large = infer(&server, request("[1,4]", "[1e39,2,3,4]").as_bytes()).await;
+    assert!(!too_large.status.is_server_error(), "{}", too_large.text());
+}
+
+#[tokio::test]
+async fn whole_numbers_are_exact_and_have_their_range() {
+    let server = Server::start().await;
+    register(&server, "enteros", graphs::whole_number()).await.ok();
+    let send = async |data: &str| {
+        let body = format!("{{\"inputs\":[{{\"name\":\"n\",\"shape\":[1,1],\"datatype\":\"INT64\",\"data\":{data}}}]}}");
+        server.send(Method::POST, "/v2/models/enteros/infer", "", body.into_bytes()).await
+    };
+    for number in ["9007199254740993", "-9223372036854775808", "9223372036854775807", "0"] {
+        let answer = send(&format!("[{number}]")).await;
+        assert!(answer.text().contains(&format!("\"data\":[{number}]")), "{number}: {}", answer.text());
+    }
+    for data in ["[9223372036854775808]", "[1.5]", "[1e30]", "[\"7\"]", "[true]"] {
+        assert_protocol_error(&send(data).await, data);
+    }
+}
+
+#[tokio::test]
+async fn texts_are_bytes_and_binary_tensors_are_refused_in_words() {
+    let server = Server::start().await;
+    register(&server, "ventas", regression(4.0)).await.ok();
+    let body = |store: Value, rows: Value| {
+        json!({ "inputs": [
+            { "name": "price", "shape": rows, "datatype": "FP32", "data": [5.0] },
+            { "name": "store", "shape": [1, 1], "datatype": "BYTES", "data": [store] },
+        ]})
+    };
+    let path = "/v2/models/ventas/infer";
+    let value = server.post(path, &body(json!("Cuenca"), json!([1, 1]))).await.ok()["outputs"][0]["data"][0].clone();
+    assert!((value.as_f64().unwrap() - 65.0).abs() < 1.0, "50 + 4 · 5 − 5, not {value}");
+    assert_protocol_error(&server.post(path, &body(json!(7), json!([1, 1]))).await, "a number as text");
+    let uneven = json!({ "inputs": [
+        { "name": "price", "shape": [2, 1], "datatype": "FP32", "data": [5.0, 6.0] },
+        { "name": "store", "shape": [1, 1], "datatype": "BYTES", "data": ["Quito"] },
+    ]});
+    assert_protocol_error(&server.post(path, &uneven).await, "inputs of different lengths");
+
+    let request = server.request(Method::POST, path).header("inference-header-content-length", "10");
+    let refused = Answer::of(request.body("0123456789xxxx").send().await.unwrap()).await.unwrap();
+    assert_eq!(refused.status, 501);
+    assert!(refused.json()["error"].as_str().unwrap().contains("binary"));
+}
