@@ -1,6 +1,6 @@
 //! Rollouts: a new version gets a growing share of a service's traffic, and goes on, waits or is taken out by evidence.
 //!
-//! [`evidence`] and [`state`] are pure; [`plan`] is what a person declares; rows and their transactions are in the
+//! [`evidence`](mod@evidence) and [`state`] are pure; [`plan`] is what a person declares; rows and their transactions are in the
 //! store, and [`Ticker`] joins them. Routing itself is the server's: it reads [`live_rollouts`] into its snapshot and
 //! writes [`record_counts`].
 
