@@ -82,7 +82,10 @@ pub fn segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || KEPT.contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            escaped.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                escaped.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
         }
     }
     escaped

@@ -71,7 +71,9 @@ pub async fn open_registry(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Re
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("cannot create the data folder {}", config.data_dir.display()))?;
     let storage = config.storage()?;
-    Registry::open(&config.database(), &storage, clock).await.context("cannot open the database or the storage")
+    Registry::open(&config.database(), &storage, clock)
+        .await
+        .context("cannot open the database or the storage")
 }
 
 /// Opens the queue of jobs beside the registry's database.
@@ -101,17 +103,18 @@ pub struct Running {
 
 /// Starts a server. Must run inside a Tokio runtime that outlives it.
 pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
-    let listener = TcpListener::bind(config.listen)
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let (app, queue, new_admin_key) = assemble(config, clock).await?;
     let (stop, stopped) = watch::channel(false);
     let server = http_server(&app, listener)?;
     let http = server.handle();
     let http_task = tokio::spawn(server);
-    let worker = match app.config.worker {
-        true => Some(work::start(&app.config, app.registry.clone(), queue, Some(Arc::clone(&app.log))).await?),
-        false => None,
+    let worker = if app.config.worker {
+        Some(work::start(&app.config, app.registry.clone(), queue, Some(Arc::clone(&app.log))).await?)
+    } else {
+        None
     };
     let tasks = vec![
         tokio::spawn(gauges::keep(Arc::clone(&app), stopped.clone())),
@@ -122,7 +125,10 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runn
     Ok(Running { address, new_admin_key, app, http, http_task, worker, stop, tasks })
 }
 
-async fn assemble(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<(Arc<App>, Queue, Option<Secret>)> {
+async fn assemble(
+    config: Config,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<App>, Queue, Option<Secret>)> {
     let registry = open_registry(&config, Arc::clone(&clock)).await?;
     let secret = secret::load(&config, &registry).await?;
     let keys = KeyRing::open(registry.clone(), &secret).await?;
@@ -152,7 +158,8 @@ async fn assemble(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<(Arc<
 
 fn http_server(app: &Arc<App>, listener: TcpListener) -> anyhow::Result<actix_web::dev::Server> {
     let data = web::Data::from(Arc::clone(app));
-    let threads = app.config.http_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let threads =
+        app.config.http_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(data.clone())
@@ -201,7 +208,9 @@ impl Running {
         app.keys.write_usage().await;
         match app.log.seal_all(&app.registry).await {
             Ok(sealed) => tracing::info!(log.records = sealed.records, "the prediction log is sealed"),
-            Err(error) => tracing::warn!(error = %error, "the prediction log stays local; the next start seals it"),
+            Err(error) => {
+                tracing::warn!(error = %error, "the prediction log stays local; the next start seals it")
+            }
         }
         app.registry.db.close().await;
         tracing::info!("ended");

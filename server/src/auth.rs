@@ -77,7 +77,8 @@ impl KeyRing {
     pub async fn refresh(&self) -> chasqui_registry::Result<()> {
         let live = self.registry.live_keys().await?;
         let old = self.keys.load();
-        let unchanged = old.len() == live.len() && live.iter().all(|(hash, _)| old.contains_key(hash.as_str()));
+        let unchanged =
+            old.len() == live.len() && live.iter().all(|(hash, _)| old.contains_key(hash.as_str()));
         if unchanged {
             return Ok(());
         }
@@ -137,14 +138,17 @@ impl KeyRing {
             let presented = value.to_str().ok().and_then(bearer);
             let presented = presented
                 .ok_or_else(|| Problem::unauthorized("the Authorization header must be `Bearer <key>`"))?;
-            return self.by_secret(presented).ok_or_else(|| Problem::unauthorized("this key is not known here"));
+            return self
+                .by_secret(presented)
+                .ok_or_else(|| Problem::unauthorized("this key is not known here"));
         }
         let Some(token) = session::cookie(headers) else {
             return Err(Problem::unauthorized("a key is needed: send `Authorization: Bearer <key>`"));
         };
         let key = self.sessions.check(token, self.registry.now());
         let identity = key.and_then(|key| self.by_id(key));
-        let identity = identity.ok_or_else(|| Problem::unauthorized("the session has ended; sign in again"))?;
+        let identity =
+            identity.ok_or_else(|| Problem::unauthorized("the session has ended; sign in again"))?;
         if !method.is_safe() && !session::is_same_origin(headers) {
             return Err(Problem::forbidden("a session may change things from our own pages only"));
         }

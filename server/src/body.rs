@@ -43,7 +43,8 @@ where
 {
     let mut whole = BytesMut::new();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
+        let chunk =
+            chunk.map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
         if whole.is_empty() && announced == Some(chunk.len()) {
             return Ok(chunk);
         }

@@ -121,7 +121,8 @@ impl Config {
 
     /// As [`Config::load`], with the environment as a parameter.
     pub fn from_sources(flags: &Flags, environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let named = environment.iter().find(|(name, _)| name == "CHASQUI_CONFIG").map(|(_, path)| path.into());
+        let named =
+            environment.iter().find(|(name, _)| name == "CHASQUI_CONFIG").map(|(_, path)| path.into());
         let path = flags.config.clone().or(named);
         let mut table = read_file(path.as_deref())?;
         for (name, value) in environment {
@@ -190,7 +191,8 @@ fn read_file(path: Option<&Path>) -> Result<Table, ConfigError> {
 fn apply_variable(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let Some(key) = name.strip_prefix("CHASQUI_") else { return Ok(()) };
     // Kubernetes sets CHASQUI_SERVICE_HOST, CHASQUI_PORT and more for a service called chasqui.
-    let is_foreign = key == "PORT" || ["SERVICE_", "PORT_", "TEST_"].iter().any(|start| key.starts_with(start));
+    let is_foreign =
+        key == "PORT" || ["SERVICE_", "PORT_", "TEST_"].iter().any(|start| key.starts_with(start));
     if OTHERS.contains(&name) || is_foreign {
         return Ok(());
     }
@@ -267,7 +269,6 @@ fn parsed(name: &str, value: &str, kind: Kind) -> Result<Value, ConfigError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -302,7 +303,8 @@ mod tests {
 
     #[test]
     fn variables_of_the_surroundings_are_left_alone() {
-        let surroundings = [("CHASQUI_SERVICE_HOST", "10.0.0.1"), ("CHASQUI_PORT", "tcp://10.0.0.1:80"), ("PATH", "/")];
+        let surroundings =
+            [("CHASQUI_SERVICE_HOST", "10.0.0.1"), ("CHASQUI_PORT", "tcp://10.0.0.1:80"), ("PATH", "/")];
         assert!(load("", &surroundings).is_ok());
     }
 

@@ -97,13 +97,41 @@ fn is_open(path: &str) -> bool {
         || ["/health/", "/v2/health/", "/static/"].iter().any(|start| path.starts_with(start))
 }
 
+/// Whether a request asks for predictions, which every role may: an application's key need not be an editor's.
+fn is_prediction(method: &Method, path: &str) -> bool {
+    let service = path.strip_prefix("/api/v1/services/").and_then(|rest| rest.strip_suffix("/predict"));
+    // A service may be called `predict` too, and `PUT /api/v1/services/predict` changes it.
+    let is_friendly = service.is_some_and(|service| !service.is_empty() && !service.contains('/'));
+    *method == Method::POST && (is_friendly || path.starts_with("/v2/models/") && path.ends_with("/infer"))
+}
+
+/// Whether the escapes of a path spell UTF-8; the router would read others as a replacement character, and two names
+/// would be one.
+fn is_utf8(path: &str) -> bool {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = (byte == b'%').then(|| tail.get(..2)).flatten().and_then(|digits| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(digits, 16).ok()
+        });
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 /// Who is asking, when that may be asked: everything that changes something needs an editor.
 fn admit(app: &App, request: &ServiceRequest) -> Result<Option<Identity>, Problem> {
+    if !is_utf8(request.path()) {
+        return Err(Problem::bad_request("the escapes in the path are not UTF-8"));
+    }
     if is_open(request.path()) {
         return Ok(None);
     }
     let identity = app.keys.identify(request.method(), request.headers())?;
-    let changes = !request.method().is_safe() && request.path() != "/logout";
+    let (method, path) = (request.method(), request.path());
+    let changes = !method.is_safe() && path != "/logout" && !is_prediction(method, path);
     identity.require(if changes { Role::Editor } else { Role::Viewer })?;
     Ok(Some(identity))
 }
@@ -115,7 +143,8 @@ fn refusal(request: &ServiceRequest, problem: &Problem) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
     if problem.status() == StatusCode::UNAUTHORIZED && is_page && is_browser {
-        let next: String = url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
+        let next: String =
+            url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
         return HttpResponse::SeeOther()
             .insert_header((header::LOCATION, format!("/login?next={next}")))
             .finish();
@@ -128,7 +157,7 @@ fn account(app: &App, response: &ServiceResponse<BoxBody>, started: Instant) {
     let request = response.request();
     let path = request.path();
     let status = response.status();
-    let is_prediction = path.ends_with("/predict") || path.ends_with("/infer");
+    let is_prediction = is_prediction(request.method(), path);
     if !is_prediction {
         let route = request.match_pattern();
         let route = route.as_deref().unwrap_or("other");
@@ -144,11 +173,25 @@ fn account(app: &App, response: &ServiceResponse<BoxBody>, started: Instant) {
     let id = extensions.get::<RequestId>().map_or("", RequestId::as_str);
     let (method, status) = (request.method().as_str(), status.as_u16());
     if is_quiet {
-        tracing::debug!(request.id = id, http.method = method, http.path = path, http.status = status,
-            actor, elapsed_us, "{method} {path} {status}");
+        tracing::debug!(
+            request.id = id,
+            http.method = method,
+            http.path = path,
+            http.status = status,
+            actor,
+            elapsed_us,
+            "{method} {path} {status}"
+        );
     } else {
-        tracing::info!(request.id = id, http.method = method, http.path = path, http.status = status,
-            actor, elapsed_us, "{method} {path} {status}");
+        tracing::info!(
+            request.id = id,
+            http.method = method,
+            http.path = path,
+            http.status = status,
+            actor,
+            elapsed_us,
+            "{method} {path} {status}"
+        );
     }
 }
 
@@ -167,14 +210,43 @@ fn method_label(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::is_open;
+    use super::*;
+
+    #[test]
+    fn predictions_are_asked_for_and_services_are_changed() {
+        for path in
+            ["/api/v1/services/ventas/predict", "/api/v1/services/predict/predict", "/v2/models/x/infer"]
+        {
+            assert!(is_prediction(&Method::POST, path), "{path}");
+        }
+        assert!(is_prediction(&Method::POST, "/v2/models/x/versions/3/infer"));
+        for path in ["/api/v1/services/predict", "/api/v1/services//predict", "/api/v1/services/a/b/predict"]
+        {
+            assert!(!is_prediction(&Method::POST, path), "{path}");
+        }
+        assert!(!is_prediction(&Method::PUT, "/api/v1/services/ventas/predict"));
+        assert!(!is_prediction(&Method::POST, "/api/v1/models/x/versions/predict"));
+    }
+
+    #[test]
+    fn escapes_spell_utf8() {
+        for fine in ["/", "/a%20b", "/a%C3%B1o", "/100%", "/%zz", "/%2"] {
+            assert!(is_utf8(fine), "{fine}");
+        }
+        for wrong in ["/a%FFb", "/%C3", "/%C3/%B1"] {
+            assert!(!is_utf8(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn only_health_metrics_and_the_sign_in_page_are_open() {
-        for open in ["/health/live", "/health/ready", "/v2/health/ready", "/metrics", "/login", "/static/a.css"] {
+        for open in
+            ["/health/live", "/health/ready", "/v2/health/ready", "/metrics", "/login", "/static/a.css"]
+        {
             assert!(is_open(open), "{open}");
         }
-        for closed in ["/", "/v2", "/api/v1/models", "/metrics/x", "/health", "/api/health/live", "//metrics"] {
+        for closed in ["/", "/v2", "/api/v1/models", "/metrics/x", "/health", "/api/health/live", "//metrics"]
+        {
             assert!(!is_open(closed), "{closed}");
         }
     }

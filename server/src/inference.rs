@@ -30,10 +30,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use self::execute::Call;
-pub use self::loader::POLL;
-pub use self::route::{Pin, pinned};
 use self::loader::Loader;
+pub use self::loader::POLL;
 use self::observe::{Event, Observer};
+pub use self::route::{Pin, pinned};
 use self::snapshot::{Entry, RoutingTable, ServiceRoute};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -102,13 +102,9 @@ impl Inference {
         let loader =
             Loader::new(registry.clone(), metrics.clone(), Arc::clone(&table), sender, Arc::clone(&wake));
         let (totals, receiver) = mpsc::channel(1);
-        let observer =
-            Observer::start(metrics.clone(), totals).map_err(chasqui_registry::Error::internal)?;
+        let observer = Observer::start(metrics.clone(), totals).map_err(chasqui_registry::Error::internal)?;
         let writer = store::Writer::new(registry.clone(), metrics.clone(), boot);
-        let tasks = Tasks {
-            loader: tokio::spawn(loader.run()),
-            writer: tokio::spawn(writer.run(receiver)),
-        };
+        let tasks = Tasks { loader: tokio::spawn(loader.run()), writer: tokio::spawn(writer.run(receiver)) };
         let tasks = std::sync::Mutex::new(Some(tasks));
         Ok(Arc::new(Self { table, log, observer, limits, metrics, registry, epoch, wake, tasks }))
     }
@@ -171,14 +167,11 @@ impl Inference {
         let mut epoch = self.epoch.clone();
         self.wake.notify_one();
         let reached = epoch.wait_for(|epoch| *epoch >= wanted);
-        match tokio::time::timeout(CATCH_UP, reached).await {
-            Ok(Ok(_)) => Ok(()),
+        if !matches!(tokio::time::timeout(CATCH_UP, reached).await, Ok(Ok(_))) {
             // The change itself is made; the table follows.
-            _ => {
-                tracing::warn!(routing.epoch = wanted, "routing takes long to follow a change");
-                Ok(())
-            }
+            tracing::warn!(routing.epoch = wanted, "routing takes long to follow a change");
         }
+        Ok(())
     }
 
     /// Whether routing was loaded.

@@ -12,9 +12,8 @@ use prometheus::{
 };
 
 /// Upper bounds of the latency histograms, in seconds.
-const LATENCY: [f64; 16] = [
-    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.5, 10.0,
-];
+const LATENCY: [f64; 16] =
+    [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.5, 10.0];
 
 /// All metrics of one server.
 #[derive(Debug, Clone)]
@@ -84,9 +83,21 @@ impl Metrics {
         let on = Declare(&registry);
         let version = &["service", "version"];
         Ok(Self {
-            requests: on.counters("chasqui_requests_total", "Prediction requests that reached a version", version)?,
-            predictions: on.counters("chasqui_predictions_total", "Records answered by a version", version)?,
-            errors: on.counters("chasqui_errors_total", "Prediction requests that a version failed", version)?,
+            requests: on.counters(
+                "chasqui_requests_total",
+                "Prediction requests that reached a version",
+                version,
+            )?,
+            predictions: on.counters(
+                "chasqui_predictions_total",
+                "Records answered by a version",
+                version,
+            )?,
+            errors: on.counters(
+                "chasqui_errors_total",
+                "Prediction requests that a version failed",
+                version,
+            )?,
             refused: on.counters(
                 "chasqui_refused_total",
                 "Prediction requests that were refused, by reason",
@@ -106,7 +117,8 @@ impl Metrics {
             share: on.gauges("chasqui_share", "Share of a service's traffic that a version gets", version)?,
             log_records: on.integer("chasqui_log_lag_records", "Predictions not yet in object storage")?,
             log_bytes: on.integer("chasqui_log_lag_bytes", "Bytes of the local prediction log")?,
-            log_seconds: on.gauge("chasqui_log_lag_seconds", "Age of the oldest prediction not yet in object storage")?,
+            log_seconds: on
+                .gauge("chasqui_log_lag_seconds", "Age of the oldest prediction not yet in object storage")?,
             drifted: on.integers("chasqui_drifted", "1 when the last verdict was drift", &["service"])?,
             drift_psi: on.gauges(
                 "chasqui_drift_psi",
@@ -119,14 +131,19 @@ impl Metrics {
                 "1 for the state that the live rollout is in",
                 &["service", "state"],
             )?,
-            rollout_weight: on.gauges("chasqui_rollout_weight", "Share of the live rollout's canary", &["service"])?,
+            rollout_weight: on.gauges(
+                "chasqui_rollout_weight",
+                "Share of the live rollout's canary",
+                &["service"],
+            )?,
             routing_epoch: on.integer("chasqui_routing_epoch", "Epoch of the routing table in use")?,
             routing_age: on.gauge(
                 "chasqui_routing_age_seconds",
                 "Seconds since the routing table was compared with the database",
             )?,
             load_failures: on.counter("chasqui_load_failures_total", "Versions that could not be loaded")?,
-            observer_rows: on.integer("chasqui_observer_rows", "Rows that wait to be counted into sketches")?,
+            observer_rows: on
+                .integer("chasqui_observer_rows", "Rows that wait to be counted into sketches")?,
             observer_waits: on.counter(
                 "chasqui_observer_waits_total",
                 "Requests that waited because the counting thread was behind",
@@ -207,7 +224,6 @@ impl Declare<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -52,7 +52,12 @@ struct VersionPerformance {
 }
 
 /// Measures from the log joined with its outcomes.
-pub(crate) async fn measure(app: &App, service: &ServiceName, from: Micros, to: Micros) -> Result<Performance> {
+pub(crate) async fn measure(
+    app: &App,
+    service: &ServiceName,
+    from: Micros,
+    to: Micros,
+) -> Result<Performance> {
     let range = PredictionRange { service: service.clone(), from, to };
     let predictions = count_predictions(&app.registry, Some(&app.log), &range).await?;
     let batches = labelled(&app.registry, Some(&app.log), service, from, to).await?;
@@ -85,7 +90,8 @@ struct Sums {
 fn by_version(batches: &[RecordBatch]) -> Vec<VersionPerformance> {
     let mut sums: BTreeMap<i64, Sums> = BTreeMap::new();
     for batch in batches {
-        let versions = batch.column_by_name("_version").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let versions =
+            batch.column_by_name("_version").and_then(|column| column.as_primitive_opt::<Int64Type>());
         let Some(versions) = versions else { continue };
         for row in 0..batch.num_rows() {
             sums.entry(versions.value(row)).or_default().add(batch, row);
@@ -97,7 +103,8 @@ fn by_version(batches: &[RecordBatch]) -> Vec<VersionPerformance> {
 impl Sums {
     fn add(&mut self, batch: &RecordBatch, row: usize) {
         self.rows += 1;
-        if let (Some(said), Some(real)) = (number(batch, "_value", row), number(batch, "_outcome_value", row)) {
+        if let (Some(said), Some(real)) = (number(batch, "_value", row), number(batch, "_outcome_value", row))
+        {
             let error = said - real;
             self.numbers += 1;
             self.absolute += error.abs();
@@ -146,7 +153,6 @@ fn flag(batch: &RecordBatch, name: &str, row: usize) -> Option<bool> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
@@ -162,7 +168,8 @@ mod tests {
             ("_outcome_label", Arc::new(StringArray::from(vec![None, None, Some("si")]))),
             ("_outcome_converted", Arc::new(BooleanArray::from(vec![Some(true), Some(false), None]))),
         ];
-        let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
         let figures = by_version(&[batch]);
         assert_eq!((figures[0].version, figures[0].with_outcome), (1, 2));
         assert_eq!(figures[0].mae, Some(3.0));

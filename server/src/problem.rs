@@ -78,10 +78,7 @@ impl Problem {
     /// 405, with the methods that the resource has.
     pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
         let detail = format!("{method} is not offered here; {allow} is");
-        Self {
-            allow: Some(allow),
-            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-        }
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail) }
     }
 
     /// 409: the present state forbids it.
@@ -248,7 +245,6 @@ impl fmt::Display for Chain<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use actix_web::body::MessageBody;

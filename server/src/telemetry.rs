@@ -13,6 +13,9 @@ use crate::config::{Config, ConfigError, LogFormat};
 /// The header that carries a request's id in and out.
 pub const REQUEST_ID: &str = "x-request-id";
 
+/// The target of log lines about panics.
+pub const PANIC: &str = "chasqui::panic";
+
 /// Longest request id taken from a caller.
 const MAX_REQUEST_ID: usize = 128;
 
@@ -25,6 +28,12 @@ pub fn install(config: &Config) -> Result<(), ConfigError> {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
+    std::panic::set_hook(Box::new(|panic| {
+        // A panic inside a model is contained and counted where it is caught; here it is one line, not a page.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(target: PANIC, panic.place = place, "panicked: {message}");
+    }));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An embedding program may have its own subscriber; then ours is not needed.
     let _ = if json {

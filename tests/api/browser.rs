@@ -34,7 +34,8 @@ pub(crate) struct Seen {
 
 /// Opens every page at every width.
 pub(crate) fn look(chromium: &std::path::Path, server: &Server, pages: &[&str], widths: &[u64]) -> Vec<Seen> {
-    let cases: Vec<(&str, u64)> = pages.iter().flat_map(|page| widths.iter().map(move |width| (*page, *width))).collect();
+    let cases: Vec<(&str, u64)> =
+        pages.iter().flat_map(|page| widths.iter().map(move |width| (*page, *width))).collect();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let forwarder = Forwarder {
@@ -71,7 +72,8 @@ pub(crate) fn look(chromium: &std::path::Path, server: &Server, pages: &[&str], 
 fn seen(result: &Value) -> Seen {
     let text = |name: &str| result[name].as_str().unwrap().to_owned();
     let number = |name: &str| result[name].as_u64().unwrap();
-    let headings = result["headings"].as_array().unwrap().iter().map(|heading| heading.as_str().unwrap().to_owned());
+    let headings =
+        result["headings"].as_array().unwrap().iter().map(|heading| heading.as_str().unwrap().to_owned());
     Seen {
         path: text("path"),
         width: number("width"),
@@ -140,7 +142,10 @@ impl Forwarder {
         let path = head.split(' ').nth(1).unwrap_or("/");
         if path == "/measure" {
             let page = &self.measuring_page;
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n", page.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n",
+                page.len()
+            );
             return browser.write_all(format!("{head}connection: close\r\n\r\n{page}").as_bytes());
         }
         let mut server = TcpStream::connect(&self.authority)?;

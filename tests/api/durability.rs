@@ -109,7 +109,12 @@ async fn assert_logged(server: &Server, acknowledged: &Acknowledged) {
         path = format!("/api/v1/services/ventas/log?limit=1000&cursor={cursor}");
     }
     let lost: Vec<&String> = acknowledged.predictions.iter().filter(|id| !logged.contains(*id)).collect();
-    assert!(lost.is_empty(), "{} of {} predictions are lost: {lost:?}", lost.len(), acknowledged.predictions.len());
+    assert!(
+        lost.is_empty(),
+        "{} of {} predictions are lost: {lost:?}",
+        lost.len(),
+        acknowledged.predictions.len()
+    );
     assert_eq!(rows, logged.len(), "no prediction is in the log twice");
     // A request that was logged when the server died, and never answered, may be there too: one a client and kill.
     let most = acknowledged.predictions.len() as u64 + KILLS * CLIENTS;

@@ -26,7 +26,9 @@ fn shared(database: &str, endpoint: &str, bucket: &str) -> ServerBuilder {
 
 #[tokio::test]
 async fn the_journey_on_postgresql_and_s3() {
-    let (Some(database), Some(endpoint)) = (postgres_database("chasqui_api_journey"), s3_endpoint()) else { return };
+    let (Some(database), Some(endpoint)) = (postgres_database("chasqui_api_journey"), s3_endpoint()) else {
+        return;
+    };
     s3_bucket(&endpoint, "chasqui-api-journey");
     let mut server = shared(&database, &endpoint, "chasqui-api-journey").start().await;
     journey::whole(&server).await;
@@ -44,7 +46,9 @@ async fn the_journey_on_postgresql_and_s3() {
 
 #[tokio::test]
 async fn replicas_follow_each_other() {
-    let (Some(database), Some(endpoint)) = (postgres_database("chasqui_api_replicas"), s3_endpoint()) else { return };
+    let (Some(database), Some(endpoint)) = (postgres_database("chasqui_api_replicas"), s3_endpoint()) else {
+        return;
+    };
     s3_bucket(&endpoint, "chasqui-api-replicas");
     let builder = || shared(&database, &endpoint, "chasqui-api-replicas");
     let (one, mut two) = futures::future::join(builder().start(), builder().start()).await;

@@ -72,7 +72,8 @@ pub(crate) fn csv(sales: &[Sale]) -> String {
 fn table(sales: &[Sale]) -> Table {
     let column = |name: &str, data: ColumnData| Column { name: name.into(), data };
     let stores = sales.iter().map(|sale| Some(sale.store.to_owned())).collect();
-    let high = sales.iter().map(|sale| Some(if sale.sales > 60.0 { "alta" } else { "baja" }.to_owned())).collect();
+    let high =
+        sales.iter().map(|sale| Some(if sale.sales > 60.0 { "alta" } else { "baja" }.to_owned())).collect();
     Table::new(vec![
         column("price", ColumnData::Number(sales.iter().map(|sale| sale.price).collect())),
         column("store", ColumnData::Text(stores)),

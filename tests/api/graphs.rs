@@ -4,8 +4,8 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 /// A graph in the making.
@@ -39,7 +39,8 @@ impl Graph {
 
     /// Gives the last node a whole-number attribute.
     fn attribute(mut self, name: &str, number: i64) -> Self {
-        let attribute = AttributeProto { name: name.into(), r#type: 2, i: number, ..AttributeProto::default() };
+        let attribute =
+            AttributeProto { name: name.into(), r#type: 2, i: number, ..AttributeProto::default() };
         self.graph.node.last_mut().unwrap().attribute.push(attribute);
         self
     }

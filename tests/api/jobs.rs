@@ -22,7 +22,7 @@ fn declaration(learner: &str, more: &str) -> String {
 
 const LINEAR: &str = "{ kind = \"linear\" }";
 
-/// Trains for many seconds on [`many_rows`], and tells how far it is all the time.
+/// A learner that takes its time on twenty thousand rows, and tells how far it is.
 fn slow(trees: usize) -> String {
     format!(
         "{{ kind = \"gradient_boosting\", trees = {trees}, depth = 10, min_leaf = 2, early_stopping = 0, threads = 1 }}"
@@ -81,13 +81,16 @@ async fn a_declaration_is_checked_to_the_last_key() {
 #[tokio::test]
 async fn the_first_run_makes_the_service_and_is_told_as_it_goes() {
     let server = Server::start().await;
-    upload(&server, 2000).await;
-    put(&server, &declaration(&slow(40), "")).await.ok();
+    upload(&server, 20_000).await;
+    put(&server, &declaration(&slow(300), "")).await.ok();
     let id = run(&server).await;
     let events = events(&server, &id).await;
     let job = events.last().unwrap();
     assert_eq!(job["state"], "succeeded", "{job}");
-    assert_eq!((&job["kind"], &job["subject"], &job["progress"]), (&json!("retrain"), &json!("reentrenar"), &json!(1.0)));
+    assert_eq!(
+        (&job["kind"], &job["subject"], &job["progress"]),
+        (&json!("retrain"), &json!("reentrenar"), &json!(1.0))
+    );
     let progress: Vec<f64> = events.iter().map(|job| job["progress"].as_f64().unwrap()).collect();
     assert!(progress.is_sorted() && events.len() > 2, "{progress:?}");
     assert!(events.iter().any(|job| job["state"] == "running" && job["message"] != ""), "{events:?}");
@@ -95,7 +98,10 @@ async fn the_first_run_makes_the_service_and_is_told_as_it_goes() {
 
     let runs = server.get("/api/v1/pipelines/reentrenar/runs").await.ok();
     let run = &items(&runs)[0];
-    assert_eq!((&run["trigger"], &run["dataset_version"], &run["version"]), (&json!("hand"), &json!(1), &json!(1)));
+    assert_eq!(
+        (&run["trigger"], &run["dataset_version"], &run["version"]),
+        (&json!("hand"), &json!(1), &json!(1))
+    );
     let version = server.get("/api/v1/models/ventas/versions/1").await.ok();
     assert_eq!(version["lineage"]["pipeline_run"], run["id"]);
     assert_eq!(version["lineage"]["dataset"], json!({ "name": "ventas", "version": 1 }));
@@ -110,12 +116,17 @@ async fn the_first_run_makes_the_service_and_is_told_as_it_goes() {
 
     let again = self::events(&server, &self::run(&server).await).await;
     assert_eq!(again.last().unwrap()["state"], "succeeded");
-    assert_eq!(items(&server.get("/api/v1/models/ventas/versions").await.ok()).len(), 1, "the same data, the same bytes");
+    assert_eq!(
+        items(&server.get("/api/v1/models/ventas/versions").await.ok()).len(),
+        1,
+        "the same data, the same bytes"
+    );
 }
 
 /// Every event of a job's stream, to its end.
 async fn events(server: &Server, id: &str) -> Vec<Value> {
-    let mut response = server.request(Method::GET, &format!("/api/v1/jobs/{id}/events")).send().await.unwrap();
+    let mut response =
+        server.request(Method::GET, &format!("/api/v1/jobs/{id}/events")).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut stream = String::new();
     while let Some(chunk) = response.chunk().await.unwrap() {
@@ -124,7 +135,8 @@ async fn events(server: &Server, id: &str) -> Vec<Value> {
     let events = stream.split("\n\n").filter(|event| !event.is_empty() && !event.starts_with(':'));
     events
         .map(|event| {
-            let data = event.strip_prefix("event: job\ndata: ").unwrap_or_else(|| panic!("not an event: {event}"));
+            let data =
+                event.strip_prefix("event: job\ndata: ").unwrap_or_else(|| panic!("not an event: {event}"));
             serde_json::from_str(data).unwrap()
         })
         .collect()
@@ -186,11 +198,17 @@ async fn another_worker_takes_over(folder: &Path, database: Option<String>) {
     let killed = Instant::now();
     let taken = server.wait_for(&path, |job| job["worker"] != held["worker"]).await;
     let gap = killed.elapsed();
-    assert_eq!((&taken["state"], &taken["attempts"]), (&json!("running"), &json!(2)), "{taken}\n{}", second.log());
+    assert_eq!(
+        (&taken["state"], &taken["attempts"]),
+        (&json!("running"), &json!(2)),
+        "{taken}\n{}",
+        second.log()
+    );
     assert!(gap < Duration::from_secs(30), "nobody had the job for {gap:?}");
     let done = server.wait_for(&path, |job| job["state"] != "running").await;
     assert_eq!(done["state"], "succeeded", "{done}\n{}", second.log());
     assert_eq!(items(&server.get("/api/v1/models/ventas/versions").await.ok()).len(), 1);
+    server.wait_for("/api/v1/services/ventas", |service| service["ready"] == true).await;
     let body = json!({ "records": [{ "price": 5.0, "store": "Quito" }] });
     server.post("/api/v1/services/ventas/predict", &body).await.ok();
 }

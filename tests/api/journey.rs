@@ -90,7 +90,8 @@ async fn report(server: &Server) {
     let asked = server.post("/api/v1/services/ventas/reports", &json!({})).await;
     assert_eq!(asked.status, 202, "{}", asked.text());
     let id = text(&asked.json()["report_id"]).to_owned();
-    let written = server.wait_for_answer(&format!("/api/v1/reports/{id}"), |answer| answer.status == 200).await;
+    let written =
+        server.wait_for_answer(&format!("/api/v1/reports/{id}"), |answer| answer.status == 200).await;
     assert!(written.json().is_object());
     let page = server.get(&format!("/api/v1/reports/{id}.html")).await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));

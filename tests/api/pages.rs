@@ -10,7 +10,8 @@ use crate::fixtures::{register, regression};
 use crate::journey;
 
 async fn sign_in(server: &Server, form: &str) -> Answer {
-    let request = server.request(Method::POST, "/login").header("content-type", "application/x-www-form-urlencoded");
+    let request =
+        server.request(Method::POST, "/login").header("content-type", "application/x-www-form-urlencoded");
     Answer::of(request.body(form.to_owned()).send().await.unwrap()).await.unwrap()
 }
 
@@ -52,7 +53,8 @@ async fn a_session_opens_the_pages_and_ends() {
 
     // A form of another site comes without the cookie; if a browser sent it all the same, it is refused.
     let foreign = server.request(Method::POST, "/api/v1/models").header("cookie", &cookie);
-    let foreign = foreign.header("origin", "https://example.org").body("{\"name\":\"x\"}").send().await.unwrap();
+    let foreign =
+        foreign.header("origin", "https://example.org").body("{\"name\":\"x\"}").send().await.unwrap();
     assert_eq!(foreign.status(), 403);
     let out = server.request(Method::POST, "/logout").header("cookie", &cookie);
     let out = out.header("origin", server.url.origin().ascii_serialization()).send().await.unwrap();
@@ -113,7 +115,7 @@ async fn pages_are_spanish_and_fit_a_desk_and_a_telephone() {
         assert!(of("/").headings.iter().any(|seen| seen == heading), "{heading}: {:?}", of("/").headings);
     }
     let panel = &of("/").text;
-    for part in ["ventas", "Versión campeona", "25 %", "75 %"] {
+    for part in ["ventas", "Versión campeona", "Versión 2 · 75,0 %", "Versión 3 · 25,0 %"] {
         assert!(panel.replace('\u{a0}', " ").contains(part), "{part} is not on the dashboard: {panel}");
     }
     let service = of("/services/ventas");

@@ -60,7 +60,8 @@ async fn an_answer_has_the_id_and_the_outputs_that_were_asked_for() {
     let plain = plain.ok();
     assert_eq!((&plain["model_name"], &plain["model_version"]), (&json!("pares"), &json!("1")));
     assert_eq!(plain.get("id"), None);
-    let names: Vec<&Value> = plain["outputs"].as_array().unwrap().iter().map(|output| &output["name"]).collect();
+    let names: Vec<&Value> =
+        plain["outputs"].as_array().unwrap().iter().map(|output| &output["name"]).collect();
     assert_eq!(names, ["first", "second"]);
     assert_eq!(plain["outputs"][1]["shape"], json!([1, 4]));
     assert_eq!(plain["outputs"][1]["datatype"], "FP32");
@@ -90,14 +91,25 @@ async fn odd_but_right_requests_are_answered() {
     for (what, body) in [
         (
             "data before shape and type",
-            "{\"inputs\":[{\"data\":[1,2,3,4],\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,4]}]}".to_owned(),
+            "{\"inputs\":[{\"data\":[1,2,3,4],\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,4]}]}"
+                .to_owned(),
         ),
-        ("nested data before its shape", "{\"inputs\":[{\"data\":[[1,2,3,4]],\"shape\":[1,4],\"datatype\":\"FP32\",\"name\":\"x\"}]}".to_owned()),
-        ("escaped keys", request("[1,4]", "[1,2,3,4]").replace("inputs", "in\\u0070uts").replace("shape", "sh\\u0061pe")),
+        (
+            "nested data before its shape",
+            "{\"inputs\":[{\"data\":[[1,2,3,4]],\"shape\":[1,4],\"datatype\":\"FP32\",\"name\":\"x\"}]}"
+                .to_owned(),
+        ),
+        (
+            "escaped keys",
+            request("[1,4]", "[1,2,3,4]").replace("inputs", "in\\u0070uts").replace("shape", "sh\\u0061pe"),
+        ),
         ("line ends", request("[1,4]", "[1,\r\n2,\t3,\r\n4]\r\n")),
         ("forty digits", request("[1,4]", "[1.0000000000000000000000000000000000000001,2,3,4]")),
         ("exponents", request("[1,4]", "[10e-1,0.2E+1,3,4]")),
-        ("an empty id and unknown members", request("[1,4]", "[1,2,3,4]").replacen('{', "{\"id\":\"\",\"future\":{\"a\":[1]},", 1)),
+        (
+            "an empty id and unknown members",
+            request("[1,4]", "[1,2,3,4]").replacen('{', "{\"id\":\"\",\"future\":{\"a\":[1]},", 1),
+        ),
     ] {
         let answer = infer(&server, body.as_bytes()).await;
         assert_eq!(answer.status, 200, "{what}: {}", answer.text());
@@ -154,7 +166,10 @@ async fn hostile_requests_get_a_clean_4xx_at_once() {
     let inner = &good["{\"inputs\":[".len()..good.len() - 2];
     case("an input twice", format!("{{\"inputs\":[{inner},{inner}]}}"));
     case("an unknown output", format!("{},\"outputs\":[{{\"name\":\"third\"}}]}}", &good[..good.len() - 1]));
-    case("an output twice", format!("{},\"outputs\":[{{\"name\":\"first\"}},{{\"name\":\"first\"}}]}}", &good[..good.len() - 1]));
+    case(
+        "an output twice",
+        format!("{},\"outputs\":[{{\"name\":\"first\"}},{{\"name\":\"first\"}}]}}", &good[..good.len() - 1]),
+    );
     case("empty outputs", format!("{},\"outputs\":[]}}", &good[..good.len() - 1]));
     case("a number as id", good.replacen('{', "{\"id\":7,", 1));
     case("something after the end", format!("{good} x"));
@@ -183,7 +198,9 @@ async fn whole_numbers_are_exact_and_have_their_range() {
     let server = Server::start().await;
     register(&server, "enteros", graphs::whole_number()).await.ok();
     let send = async |data: &str| {
-        let body = format!("{{\"inputs\":[{{\"name\":\"n\",\"shape\":[1,1],\"datatype\":\"INT64\",\"data\":{data}}}]}}");
+        let body = format!(
+            "{{\"inputs\":[{{\"name\":\"n\",\"shape\":[1,1],\"datatype\":\"INT64\",\"data\":{data}}}]}}"
+        );
         server.send(Method::POST, "/v2/models/enteros/infer", "", body.into_bytes()).await
     };
     for number in ["9007199254740993", "-9223372036854775808", "9223372036854775807", "0"] {
@@ -206,7 +223,8 @@ async fn texts_are_bytes_and_binary_tensors_are_refused_in_words() {
         ]})
     };
     let path = "/v2/models/ventas/infer";
-    let value = server.post(path, &body(json!("Cuenca"), json!([1, 1]))).await.ok()["outputs"][0]["data"][0].clone();
+    let value =
+        server.post(path, &body(json!("Cuenca"), json!([1, 1]))).await.ok()["outputs"][0]["data"][0].clone();
     assert!((value.as_f64().unwrap() - 65.0).abs() < 1.0, "50 + 4 · 5 − 5, not {value}");
     assert_protocol_error(&server.post(path, &body(json!(7), json!([1, 1]))).await, "a number as text");
     let uneven = json!({ "inputs": [

@@ -28,7 +28,8 @@ async fn what_cannot_be_understood_is_named() {
     ] {
         assert_problem(&post_text(&server, "/api/v1/models", body).await, 422, named);
     }
-    for (query, named) in [("limt=5", "limt"), ("limit=0", "limit"), ("limit=2000", "limit"), ("limit=x", "")] {
+    for (query, named) in [("limt=5", "limt"), ("limit=0", "limit"), ("limit=2000", "limit"), ("limit=x", "")]
+    {
         let answer = server.get(&format!("/api/v1/models?{query}")).await;
         assert!([400, 422].contains(&answer.status.as_u16()), "{query}: {}", answer.text());
         assert_problem(&answer, answer.status.as_u16(), named);
@@ -53,7 +54,10 @@ async fn names_are_checked_at_the_border() {
     let longest = "ñ".repeat(255);
     assert_eq!(server.post("/api/v1/models", &json!({ "name": longest })).await.status, 201);
     assert_eq!(server.post("/api/v1/models", &json!({ "name": "año 2026 (piloto)" })).await.status, 201);
-    assert_eq!(server.get("/api/v1/models/a%C3%B1o%202026%20(piloto)").await.ok()["name"], "año 2026 (piloto)");
+    assert_eq!(
+        server.get("/api/v1/models/a%C3%B1o%202026%20(piloto)").await.ok()["name"],
+        "año 2026 (piloto)"
+    );
 }
 
 #[tokio::test]
@@ -77,7 +81,11 @@ async fn what_is_not_there_is_404_and_what_is_not_offered_405() {
     ] {
         assert_problem(&server.get(path).await, 404, "");
     }
-    assert_problem(&post_text(&server, "/api/v1/services/none/predict", "{\"records\":[{}]}").await, 404, "none");
+    assert_problem(
+        &post_text(&server, "/api/v1/services/none/predict", "{\"records\":[{}]}").await,
+        404,
+        "none",
+    );
     for (method, path) in [
         (Method::PATCH, "/api/v1/models"),
         (Method::DELETE, "/api/v1/audit"),
@@ -122,14 +130,18 @@ async fn bodies_beyond_the_limit_are_refused() {
         assert_problem(&server.upload(path, long(bytes)).await, 413, limit);
         // Without a length in its header the body is counted as it comes.
         let chunks = (0..bytes.div_ceil(500)).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 500]));
-        let request = server.request(Method::POST, path).body(Body::wrap_stream(futures::stream::iter(chunks)));
+        let request =
+            server.request(Method::POST, path).body(Body::wrap_stream(futures::stream::iter(chunks)));
         assert_problem(&Answer::of(request.send().await.unwrap()).await.unwrap(), 413, limit);
     }
     let infer = server.upload("/v2/models/ventas/infer", long(3001)).await;
     assert_eq!(infer.status, 413);
     assert!(infer.json()["error"].is_string());
     assert!(csv(&sales(20, 4.0, 1)).len() < 4000);
-    assert_eq!(server.upload("/api/v1/datasets/x/versions", csv(&sales(20, 4.0, 1)).into_bytes()).await.status, 201);
+    assert_eq!(
+        server.upload("/api/v1/datasets/x/versions", csv(&sales(20, 4.0, 1)).into_bytes()).await.status,
+        201
+    );
 }
 
 #[tokio::test]

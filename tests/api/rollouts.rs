@@ -61,7 +61,8 @@ async fn traffic_until_over(server: &Server, place: &str) -> (Value, BTreeMap<St
 /// `ln E` from the counts alone, by the formula of the specification as it is written there.
 fn ln_e(evidence: &Value, metric: &str, tolerated: f64) -> f64 {
     let segments = evidence["segments"].as_array().unwrap();
-    let count = |segment: &Value, arm: &str| segment["arms"][arm][format!("{metric}_entities")].as_f64().unwrap();
+    let count =
+        |segment: &Value, arm: &str| segment["arms"][arm][format!("{metric}_entities")].as_f64().unwrap();
     let mut sum = 0.0;
     for multiple in GRID {
         let theta = tolerated * multiple;
@@ -73,7 +74,8 @@ fn ln_e(evidence: &Value, metric: &str, tolerated: f64) -> f64 {
             }
             let p = w * tolerated / (w * tolerated + 1.0 - w);
             let q = w * theta / (w * theta + 1.0 - w);
-            ln += count(segment, "canary") * (q / p).ln() + count(segment, "stable") * ((1.0 - q) / (1.0 - p)).ln();
+            ln += count(segment, "canary") * (q / p).ln()
+                + count(segment, "stable") * ((1.0 - q) / (1.0 - p)).ln();
         }
         sum += ln.exp();
     }
@@ -115,8 +117,12 @@ async fn a_failing_canary_is_rolled_back_and_no_client_notices() {
     let took = rollout["finished_at"].as_i64().unwrap() - begun["updated_at"].as_i64().unwrap();
     assert!(took < 25_000_000, "from the first share to the end it took {took} µs");
     let metrics = server.get("/metrics").await.text();
-    let victims = metric(&metrics, "chasqui_errors_total", &[("service", "ventas"), ("version", "2")]).unwrap();
-    assert!((5.0..100.0).contains(&victims), "{victims} requests failed on the canary before it was taken out");
+    let victims =
+        metric(&metrics, "chasqui_errors_total", &[("service", "ventas"), ("version", "2")]).unwrap();
+    assert!(
+        (5.0..100.0).contains(&victims),
+        "{victims} requests failed on the canary before it was taken out"
+    );
 
     let report = server.get(&format!("{place}/evidence")).await.ok();
     assert_eq!(report["chain_holds"], true);

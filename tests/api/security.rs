@@ -58,14 +58,18 @@ async fn every_route_needs_a_key_that_works() {
         for (method, path) in CLOSED {
             let answer = send(&server, method, path).await;
             assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text());
-            assert!(answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")), "{path}");
+            assert!(
+                answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")),
+                "{path}"
+            );
             if path.starts_with("/api/") {
                 assert_problem(&answer, 401, "key");
             }
         }
     }
     server.key = String::new();
-    for open in ["/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics", "/login"] {
+    for open in ["/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics", "/login"]
+    {
         assert_eq!(server.get(open).await.status, 200, "{open}");
     }
     for credentials in ["Basic YTpi", "Bearer", "Bearer ", ADMIN_KEY, "bearer  \u{7f}"] {
@@ -81,7 +85,9 @@ async fn every_route_needs_a_key_that_works() {
 async fn browsers_without_a_session_are_led_to_the_sign_in_page() {
     let mut server = Server::start().await;
     server.key = String::new();
-    for (page, place) in [("/", "/login?next=%2F"), ("/services/x?a=b", "/login?next=%2Fservices%2Fx%3Fa%3Db")] {
+    for (page, place) in
+        [("/", "/login?next=%2F"), ("/services/x?a=b", "/login?next=%2Fservices%2Fx%3Fa%3Db")]
+    {
         let request = server.request(Method::GET, page).header("accept", "text/html,*/*");
         let answer = Answer::of(request.send().await.unwrap()).await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.header("location")), (303, Some(place)));
@@ -97,7 +103,8 @@ async fn roles_say_what_a_key_may_do() {
     register(&server, "ventas", regression(4.0)).await.ok();
     let mut secrets = Vec::new();
     for role in ["viewer", "editor"] {
-        let made = server.post("/api/v1/keys", &json!({ "name": format!("caja-{role}"), "role": role })).await.ok();
+        let made =
+            server.post("/api/v1/keys", &json!({ "name": format!("caja-{role}"), "role": role })).await.ok();
         secrets.push(text(&made["secret"]).to_owned());
     }
 
@@ -127,7 +134,8 @@ async fn roles_say_what_a_key_may_do() {
     server.key.clone_from(&secrets[1]);
     assert_eq!(server.post("/api/v1/models", &json!({ "name": "otro" })).await.status, 201);
     for (method, path) in [("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("DELETE", "/api/v1/keys/x")] {
-        let answer = server.send(method.parse().unwrap(), path, "", b"{\"name\":\"a\",\"role\":\"admin\"}".to_vec());
+        let answer =
+            server.send(method.parse().unwrap(), path, "", b"{\"name\":\"a\",\"role\":\"admin\"}".to_vec());
         let answer = answer.await;
         assert!([403, 404, 400].contains(&answer.status.as_u16()), "{method} {path}: {}", answer.text());
         assert!(path.ends_with('x') || answer.status == 403, "{method} {path}: {}", answer.text());

@@ -12,7 +12,9 @@ pub(crate) fn metric(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<
     let wanted: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
     let line = text.lines().find(|line| {
         let rest = line.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with(['{', ' ']) && wanted.iter().all(|label| rest.contains(label)))
+        rest.is_some_and(|rest| {
+            rest.starts_with(['{', ' ']) && wanted.iter().all(|label| rest.contains(label))
+        })
     })?;
     line.rsplit(' ').next()?.parse().ok()
 }
@@ -65,7 +67,8 @@ async fn prometheus_sees_what_happens() {
     // Every family says what it is; nothing that a client invents becomes a label.
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
-        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        let family =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         let told = text.contains(&format!("# HELP {family} ")) || text.contains(&format!("# HELP {name} "));
         assert!(told, "{name} has no line of help");
     }
@@ -114,7 +117,10 @@ async fn logs_are_json_lines_with_request_ids_and_without_secrets() {
     let line = lines.iter().find(|line| line["request.id"] == "pedido-17").expect("the request has a line");
     assert_eq!((&line["level"], &line["http.status"]), (&json!("INFO"), &json!(200)));
     assert_eq!((&line["http.method"], &line["http.path"]), (&json!("GET"), &json!("/api/v1/models/ventas")));
-    assert!(line["timestamp"].is_string() && line["message"].is_string() && line["elapsed_us"].is_u64(), "{line}");
+    assert!(
+        line["timestamp"].is_string() && line["message"].is_string() && line["elapsed_us"].is_u64(),
+        "{line}"
+    );
     assert!(!lines.iter().any(|line| line["http.path"] == "/health/live"), "probes do not fill the log");
     for secret in [ADMIN_KEY, made["secret"].as_str().unwrap(), "0102030405"] {
         assert!(!log.contains(secret), "a secret is in the log");

@@ -307,7 +307,12 @@ impl Server {
             if holds(&seen) {
                 return seen;
             }
-            assert!(Instant::now() < limit, "{path} never came to hold; last: {}\n{}", seen.text(), self.log());
+            assert!(
+                Instant::now() < limit,
+                "{path} never came to hold; last: {}\n{}",
+                seen.text(),
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

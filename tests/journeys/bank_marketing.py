@@ -128,19 +128,20 @@ def main():
         runs = [r for r in chasqui.get("/pipelines/deposit/runs?limit=1000")["items"] if r["gate"]]
         for run in sorted(runs, key=lambda r: r["created_at"]):
             print(f"    gate of version {run['version']}: {run['gate']}")
-        check("SUCCEEDED" in ended.values(), "a retrained version was promoted by its canary")
+        check("succeeded" in ended.values(), "a retrained version was promoted by its canary")
         for month, by_version in sorted(months.items()):
             print(f"    {month} " + ", ".join(f"version {v}: AUC {auc(p):.3f}, log loss {log_loss(p):.3f} ({len(p)})"
                                               for v, p in sorted(by_version.items())))
 
         print("A sabotaged candidate: it fails from the third call to the same person on")
-        champion = chasqui.get("/models/deposit/versions/champion")
+        serving = chasqui.get("/models/deposit/aliases/champion")["version"]
+        champion = chasqui.get(f"/models/deposit/versions/{serving}")
         send = ((lambda part=live[i:i + 100]: replay.predict(part, part[0]["date"], lambda r: {"label": r["y"]}))
                 for i in range(0, len(live), 100))
         see_it_rolled_back(chasqui, replay, "deposit", sabotaged(champion["signature"], "campaign", 3, classes=2),
                            {"steps": [{"weight": 0.2, "hold": "30s", "min_requests": 500}],
                             "metrics": ["errors", "latency"]}, send)
-        check(chasqui.get("/models/deposit/versions/champion")["version"] == champion["version"], "the champion still serves")
+        check(chasqui.get("/models/deposit/aliases/champion")["version"] == serving, "the champion still serves")
     print("bank_marketing: all held")
 
 

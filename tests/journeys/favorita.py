@@ -48,7 +48,7 @@ steps = [
 
 [triggers]
 drift = true
-cooldown = "1h"
+cooldown = "1s"
 """
 # The calendar moves every week by nature, and the same 54 stores come back each day with the same size: neither
 # says that anything changed.
@@ -94,7 +94,7 @@ def main():
         runs = chasqui.get("/pipelines/transactions/runs")["items"]
         gate = next(r["gate"] for r in runs if r["gate"])
         print(f"    gate: {gate}")
-        check(promoted and promoted["status"] == "SUCCEEDED", "the retrained version was promoted by its canary")
+        check(promoted and promoted["status"] == "succeeded", "the retrained version was promoted by its canary")
         for week, by_version in sorted(weeks.items()):
             print(f"    {week} mean absolute error " + ", ".join(
                 f"version {v}: {sum(e) / len(e):.1f} ({len(e)})" for v, e in sorted(by_version.items())))
@@ -106,7 +106,7 @@ def main():
             chasqui, replay, "transactions", sabotaged(signature, "day_of_month", 15),
             {"steps": [{"weight": 0.2, "hold": "30s", "min_requests": 500}], "metrics": ["errors", "latency"]},
             ((lambda d=d, r=r: replay.predict(r, d, lambda x: {"value": x["transactions"]})) for d, r in replayed))
-        champion = chasqui.get("/models/transactions/versions/champion")["version"]
+        champion = chasqui.get("/models/transactions/aliases/champion")["version"]
         check(champion == 2, "version 2 still serves")
         report = chasqui.post("/services/transactions/reports")
         check(chasqui.wait_job(report["job"]["id"])["state"] == "succeeded", "the report is written")

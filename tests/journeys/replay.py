@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from chasqui import check
 
-ENDED = ("ROLLED_BACK", "SUCCEEDED", "FAILED", "SUPERSEDED")
+ENDED = ("rolled_back", "succeeded", "failed", "superseded")
 
 
 def as_csv(rows):
@@ -116,7 +116,7 @@ def see_it_rolled_back(chasqui, replay, model, bytes_, plan, traffic):
         return now if now["status"] in ENDED else None
 
     state = chasqui.wait("the end of the rollout", ended, 20)
-    check(state["status"] == "ROLLED_BACK",
+    check(state["status"] == "rolled_back",
           f"version {version}, which fails for some inputs, was rolled back after {replay.sent - before} requests, "
           f"every one of them answered")
     return version

@@ -113,7 +113,10 @@ async fn finish<B: MessageBody + 'static>(
     let (head, body) = response.into_parts();
     let Ok(Ok(bytes)) = to_bytes_limited(body, MAX_ANSWER).await else {
         abandon(app, keyed).await;
-        return Ok(ServiceResponse::new(request, Problem::internal(&"an answer is too long to be kept").response()));
+        return Ok(ServiceResponse::new(
+            request,
+            Problem::internal(&"an answer is too long to be kept").response(),
+        ));
     };
     let text = String::from_utf8_lossy(&bytes);
     if let Err(error) = app.registry.finish_request(&keyed.actor, &keyed.key, status.as_u16(), &text).await {

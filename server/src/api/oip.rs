@@ -2,12 +2,10 @@
 //!
 //! Only the JSON form is spoken; binary tensors are refused in words.
 
-use std::collections::HashMap;
-
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use chasqui_runtime::TensorSpec;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{health, predict, resource};
@@ -59,8 +57,12 @@ pub fn error(problem: &Problem) -> HttpResponse {
     response.json(json!({ "error": problem.detail() }))
 }
 
-/// The named segments of a path.
-type Names = web::Path<HashMap<String, String>>;
+/// The named segments of a path; not every route has a version.
+#[derive(Debug, Deserialize)]
+struct Names {
+    model: String,
+    version: Option<String>,
+}
 
 type Result<T> = std::result::Result<T, OipError>;
 
@@ -72,13 +74,14 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(mut path: HashMap<String, String>) -> Result<Self> {
-        let model = path.remove("model").unwrap_or_default();
-        let version = path.remove("version").map(|text| {
+    fn of(path: Names) -> Result<Self> {
+        let version = path.version.map(|text| {
             let number = text.parse::<i64>();
-            number.map_err(|_| Problem::not_found(format!("the version `{text}` does not exist; versions are numbers")))
+            number.map_err(|_| {
+                Problem::not_found(format!("the version `{text}` does not exist; versions are numbers"))
+            })
         });
-        Ok(Self { model, version: version.transpose()? })
+        Ok(Self { model: path.model, version: version.transpose()? })
     }
 }
 
@@ -107,7 +110,7 @@ struct Metadata<'a> {
     outputs: &'a [TensorSpec],
 }
 
-async fn metadata(app: web::Data<App>, path: Names) -> Result<HttpResponse> {
+async fn metadata(app: web::Data<App>, path: web::Path<Names>) -> Result<HttpResponse> {
     let asked = Asked::of(path.into_inner())?;
     let route = app.inference.route(&asked.model)?;
     let target = match asked.version {
@@ -124,7 +127,7 @@ async fn metadata(app: web::Data<App>, path: Names) -> Result<HttpResponse> {
     }))
 }
 
-async fn model_ready(app: web::Data<App>, path: Names) -> Result<HttpResponse> {
+async fn model_ready(app: web::Data<App>, path: web::Path<Names>) -> Result<HttpResponse> {
     let asked = Asked::of(path.into_inner())?;
     let ready = match app.inference.route(&asked.model) {
         Ok(route) => {
@@ -141,7 +144,7 @@ async fn model_ready(app: web::Data<App>, path: Names) -> Result<HttpResponse> {
 
 async fn infer(
     app: web::Data<App>,
-    path: Names,
+    path: web::Path<Names>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse> {

@@ -76,7 +76,9 @@ async fn elsewhere(
 fn pin(request: &HttpRequest) -> Result<Pin> {
     let Some(value) = request.headers().get(MODEL_VERSION) else { return Ok(Pin::None) };
     let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    number.map(Pin::Version).ok_or_else(|| Problem::bad_request("the header x-model-version must be a version's number"))
+    number
+        .map(Pin::Version)
+        .ok_or_else(|| Problem::bad_request("the header x-model-version must be a version's number"))
 }
 
 fn request_id(request: &HttpRequest) -> RequestId {

@@ -48,7 +48,9 @@ where
         .service(resource("/models", "GET, POST").get(models::list).post(models::create))
         .service(resource("/models/{model}", "GET, DELETE").get(models::get).delete(models::delete))
         .service(resource("/models/{model}/restore", "POST").post(models::restore))
-        .service(resource("/models/{model}/versions", "GET, POST").get(versions::list).post(versions::register))
+        .service(
+            resource("/models/{model}/versions", "GET, POST").get(versions::list).post(versions::register),
+        )
         .service(
             resource("/models/{model}/versions/{version}", "GET, DELETE")
                 .get(versions::get)
@@ -65,7 +67,9 @@ where
         )
         .service(resource("/datasets", "GET").get(datasets::list))
         .service(resource("/datasets/{dataset}", "GET").get(datasets::get))
-        .service(resource("/datasets/{dataset}/versions", "GET, POST").get(datasets::versions).post(datasets::add))
+        .service(
+            resource("/datasets/{dataset}/versions", "GET, POST").get(datasets::versions).post(datasets::add),
+        )
         .service(resource("/datasets/{dataset}/versions/{version}", "GET").get(datasets::version))
         .service(resource("/datasets/{dataset}/versions/{version}/download", "GET").get(datasets::download))
 }
@@ -88,11 +92,15 @@ where
                 .delete(services::delete),
         )
         .service(resource("/services/{service}/predict", "POST").post(services::predict))
-        .service(resource("/services/{service}/rollouts", "GET, POST").get(rollouts::list).post(rollouts::create))
+        .service(
+            resource("/services/{service}/rollouts", "GET, POST").get(rollouts::list).post(rollouts::create),
+        )
         .service(resource("/services/{service}/drift", "GET").get(drift::list))
         .service(resource("/services/{service}/performance", "GET").get(drift::performance))
         .service(resource("/services/{service}/log", "GET").get(log::list))
-        .service(resource("/services/{service}/reports", "GET, POST").get(reports::list).post(reports::create))
+        .service(
+            resource("/services/{service}/reports", "GET, POST").get(reports::list).post(reports::create),
+        )
         .service(resource("/predictions/{prediction}", "GET").get(log::get))
         .service(resource("/outcomes", "POST").post(outcomes::store))
         .service(resource("/rollouts", "GET").get(rollouts::list_all))
@@ -121,7 +129,9 @@ where
                 .put(pipelines::put)
                 .delete(pipelines::delete),
         )
-        .service(resource("/pipelines/{pipeline}/runs", "GET, POST").get(pipelines::runs).post(pipelines::run))
+        .service(
+            resource("/pipelines/{pipeline}/runs", "GET, POST").get(pipelines::runs).post(pipelines::run),
+        )
         .service(resource("/jobs", "GET").get(jobs::list))
         .service(resource("/jobs/{job}", "GET").get(jobs::get))
         .service(resource("/jobs/{job}/events", "GET").get(jobs::events))

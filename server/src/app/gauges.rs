@@ -47,7 +47,8 @@ async fn from_rows(app: &App) -> chasqui_pipelines::Result<()> {
     }
     let latest = PageRequest::new(None, Some(1))?;
     for service in app.registry.all_services().await? {
-        let Some(verdict) = monitor::verdicts(&app.registry, &service.name, &latest).await?.items.pop() else {
+        let Some(verdict) = monitor::verdicts(&app.registry, &service.name, &latest).await?.items.pop()
+        else {
             continue;
         };
         app.metrics.drifted.with_label_values(&[&verdict.service]).set(i64::from(verdict.drifted));

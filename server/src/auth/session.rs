@@ -83,7 +83,6 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use actix_web::http::header::{HeaderName, HeaderValue};

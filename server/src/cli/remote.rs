@@ -158,10 +158,16 @@ impl Remote {
                     path = format!("{path}?{}", query("feature_names", &feature_names.join(",")));
                 }
                 let version = client.upload(Method::POST, &path, "application/octet-stream", bytes).await?;
-                self.show(&version, |v| output::line(format!("{model} version {}, sha256 {}", v["version"], text(&v["sha256"]))));
+                self.show(&version, |v| {
+                    output::line(format!("{model} version {}, sha256 {}", v["version"], text(&v["sha256"])))
+                });
             }
             ModelCommand::List { model: None } => {
-                self.list(&client.get("/api/v1/models?limit=1000").await?, &["name", "task"], &["name", "task"]);
+                self.list(
+                    &client.get("/api/v1/models?limit=1000").await?,
+                    &["name", "task"],
+                    &["name", "task"],
+                );
             }
             ModelCommand::List { model: Some(model) } => {
                 let path = format!("/api/v1/models/{}/versions?limit=1000", segment(&model));
@@ -214,17 +220,20 @@ impl Remote {
         let client = self.client()?;
         let answer = match command {
             RolloutCommand::Start { service, version, steps, hold } => {
-                let steps: Vec<Value> = steps.iter().map(|weight| json!({ "weight": weight, "hold": hold })).collect();
+                let steps: Vec<Value> =
+                    steps.iter().map(|weight| json!({ "weight": weight, "hold": hold })).collect();
                 let path = format!("/api/v1/services/{}/rollouts", segment(&service));
                 client.post(&path, &json!({ "version": version, "steps": steps })).await?
             }
-            RolloutCommand::Status { rollout } => match client.get(&format!("/api/v1/rollouts/{}", segment(&rollout))).await {
-                Ok(found) => found,
-                Err(_) => {
-                    let path = format!("/api/v1/services/{}/rollouts?limit=1", segment(&rollout));
-                    client.get(&path).await?["items"][0].clone()
+            RolloutCommand::Status { rollout } => {
+                match client.get(&format!("/api/v1/rollouts/{}", segment(&rollout))).await {
+                    Ok(found) => found,
+                    Err(_) => {
+                        let path = format!("/api/v1/services/{}/rollouts?limit=1", segment(&rollout));
+                        client.get(&path).await?["items"][0].clone()
+                    }
                 }
-            },
+            }
             RolloutCommand::Abort { rollout, reason } => {
                 let path = format!("/api/v1/rollouts/{}/abort", segment(&rollout));
                 client.post(&path, &json!({ "reason": reason })).await?

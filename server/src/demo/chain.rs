@@ -3,8 +3,6 @@
 //! Sales follow the weekday, the quincena, the national holidays, promotions and prices. From the day of the
 //! shock on, prices are higher, customers buy less than prices alone explain, and more by promotion.
 
-use std::collections::VecDeque;
-
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 use rand::rngs::StdRng;
@@ -58,8 +56,8 @@ pub(super) struct Row {
     pub(super) promotion: bool,
     /// Mean price beside the year's usual, 1 = as usual.
     pub(super) price: f64,
-    /// Units a day over the last 28 days.
-    pub(super) mean_28: f64,
+    /// Units a day that the year's plan expects.
+    pub(super) plan: f64,
     /// Units sold.
     pub(super) units: f64,
 }
@@ -70,7 +68,6 @@ struct Line {
     province: &'static str,
     family: usize,
     base: f64,
-    sold: VecDeque<f64>,
 }
 
 /// The chain, standing at the morning of a day.
@@ -83,7 +80,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// The chain on the morning of `first`, with four weeks of sales behind it.
+    /// The chain on the morning of `first`.
     pub(super) fn new(first: Date, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let mut lines = Vec::new();
@@ -95,15 +92,11 @@ impl Chain {
                 for (family, (_, units, ..)) in FAMILIES.iter().enumerate() {
                     let base = 60.0 * size * units * random.random_range(0.85..1.15);
                     let store = format!("T{number:02}");
-                    lines.push(Line { store, province, family, base, sold: VecDeque::new() });
+                    lines.push(Line { store, province, family, base });
                 }
             }
         }
-        let mut chain = Self { lines, today: first.saturating_sub(28.days()), shock: None, random };
-        while chain.today < first {
-            chain.next_day();
-        }
-        chain
+        Self { lines, today: first, shock: None, random }
     }
 
     /// The day that [`Chain::next_day`] tells next.
@@ -136,8 +129,6 @@ impl Chain {
                 * price.powf(elasticity)
                 * if shocked { 0.78 } else { 1.0 };
             let units = (expected * (normal(&mut self.random) * 0.08).exp()).round();
-            let known = line.sold.len().max(1) as f64;
-            let mean_28 = if line.sold.is_empty() { line.base } else { line.sold.iter().sum::<f64>() / known };
             rows.push(Row {
                 store: line.store.clone(),
                 province: line.province,
@@ -147,13 +138,9 @@ impl Chain {
                 holiday,
                 promotion,
                 price: (price * 1e4).round() / 1e4,
-                mean_28: (mean_28 * 100.0).round() / 100.0,
+                plan: line.base.round(),
                 units,
             });
-            line.sold.push_back(units);
-            if line.sold.len() > 28 {
-                line.sold.pop_front();
-            }
         }
         self.today = today.saturating_add(1.day());
         rows

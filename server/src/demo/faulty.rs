@@ -8,8 +8,8 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType as Element;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, type_proto,
 };
 
 /// A regression with this signature that looks the numeric input `feature`, a whole number, up in a table of
@@ -24,7 +24,12 @@ pub(super) fn ends_before(signature: &Signature, feature: &str, known: i64) -> a
         attribute,
         ..NodeProto::default()
     };
-    let cast = AttributeProto { name: "to".into(), r#type: 2, i: Element::Int64 as i64, ..AttributeProto::default() };
+    let cast = AttributeProto {
+        name: "to".into(),
+        r#type: 2,
+        i: Element::Int64 as i64,
+        ..AttributeProto::default()
+    };
     let table: Vec<f32> = (0..known).map(|level| 50.0 + level as f32).collect();
     let graph = GraphProto {
         name: "ends_before".into(),
@@ -54,7 +59,8 @@ pub(super) fn ends_before(signature: &Signature, feature: &str, known: i64) -> a
         ..GraphProto::default()
     };
     let opset = OperatorSetIdProto { domain: String::new(), version: 17 };
-    let model = ModelProto { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..ModelProto::default() };
+    let model =
+        ModelProto { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..ModelProto::default() };
     Ok(model.encode_to_vec())
 }
 

@@ -22,9 +22,9 @@ const HISTORY: i64 = 365;
 /// Calm days of live traffic before the shock.
 const CALM: usize = 28;
 /// Days of traffic that finding the drift, and each rollout, may take at the most.
-const PATIENCE: usize = 120;
+const PATIENCE: usize = 60;
 /// The pause between days while something is awaited: a day of a real chain is longer.
-const PACE: Duration = Duration::from_millis(150);
+const PACE: Duration = Duration::from_millis(400);
 
 const PIPELINE: &str = r#"
 service = "demanda"
@@ -38,7 +38,7 @@ append_predictions = true
 target = "units"
 task = "regression"
 time = "date"
-numeric = ["day_of_week", "payday", "holiday", "promotion", "price", "mean_28"]
+numeric = ["day_of_week", "payday", "holiday", "promotion", "price", "plan"]
 categorical = ["store", "province", "family"]
 
 [learner]
@@ -60,7 +60,7 @@ bake = { hold = "2s", min_requests = 300 }
 
 [triggers]
 drift = true
-cooldown = "1h"
+cooldown = "1s"
 "#;
 
 /// The loop, driven and watched through the API.
@@ -69,6 +69,8 @@ struct Story<'a> {
     traffic: Traffic<'a>,
     summary: Summary,
     clock: Instant,
+    /// When the live traffic began, RFC 3339.
+    from: String,
 }
 
 /// Tells the whole story.
@@ -76,7 +78,8 @@ pub(super) async fn tell(client: &Client) -> anyhow::Result<Summary> {
     let live_from = live_from();
     let chain = Chain::new(live_from.saturating_sub(HISTORY.days()), SEED);
     let traffic = Traffic::new(client, chain);
-    let mut story = Story { client, traffic, summary: Summary::default(), clock: Instant::now() };
+    let from = format!("{live_from}T00:00:00-05:00");
+    let mut story = Story { client, traffic, summary: Summary::default(), clock: Instant::now(), from };
     story.register_data().await?;
     story.train().await?;
     story.serve_calmly().await?;
@@ -88,9 +91,9 @@ pub(super) async fn tell(client: &Client) -> anyhow::Result<Summary> {
     Ok(story.summary)
 }
 
-/// A Thursday, when a week of monitoring begins, some ten weeks ago.
+/// A Thursday, when a week of monitoring begins, some months ago, so that the story ends before today.
 fn live_from() -> Date {
-    let mut day = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date().saturating_sub(70.days());
+    let mut day = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date().saturating_sub(170.days());
     while day.weekday() != Weekday::Thursday {
         day = day.saturating_sub(1.day());
     }
@@ -105,22 +108,28 @@ impl Story<'_> {
     }
 
     async fn register_data(&mut self) -> anyhow::Result<()> {
-        let mut csv = String::from("date,store,province,family,day_of_week,payday,holiday,promotion,price,mean_28,units\n");
+        let mut csv = String::from(
+            "date,store,province,family,day_of_week,payday,holiday,promotion,price,plan,units\n",
+        );
         for _ in 0..HISTORY {
             let date = self.traffic.chain.today();
             for r in self.traffic.chain.next_day() {
-                let (payday, holiday, promotion) = (u8::from(r.payday), u8::from(r.holiday), u8::from(r.promotion));
+                let (payday, holiday, promotion) =
+                    (u8::from(r.payday), u8::from(r.holiday), u8::from(r.promotion));
                 writeln!(
                     csv,
                     "{date},{},{},{},{},{payday},{holiday},{promotion},{},{},{}",
-                    r.store, r.province, r.family, r.day_of_week, r.price, r.mean_28, r.units
+                    r.store, r.province, r.family, r.day_of_week, r.price, r.plan, r.units
                 )?;
             }
         }
         let sent = csv.lines().count() - 1;
         let path = "/api/v1/datasets/ventas/versions";
         let version = self.client.upload(Method::POST, path, "text/csv", csv.into_bytes()).await?;
-        let facts = format!("a year of sales: {} rows of 40 shops, dataset version {}", version["row_count"], version["version"]);
+        let facts = format!(
+            "a year of sales: {} rows of 40 shops, dataset version {}",
+            version["row_count"], version["version"]
+        );
         self.step("generate and store", version["row_count"] == sent, facts);
         Ok(())
     }
@@ -129,9 +138,14 @@ impl Story<'_> {
         let path = format!("/api/v1/pipelines/{SERVICE}");
         self.client.upload(Method::PUT, &path, "application/toml", PIPELINE.as_bytes().to_vec()).await?;
         let run = self.client.post(&format!("{path}/runs"), &json!({})).await?;
-        let job = remote::follow(self.client, run["job"]["id"].as_str().context("a run without a job")?).await?;
+        let job =
+            remote::follow(self.client, run["job"]["id"].as_str().context("a run without a job")?).await?;
         let version = self.client.get(&format!("/api/v1/models/{SERVICE}/versions/1")).await?;
-        self.step("train", job["state"] == "succeeded", format!("version 1, held-out {}", figures(&version["metrics"])));
+        self.step(
+            "train",
+            job["state"] == "succeeded",
+            format!("version 1, held-out {}", figures(&version["metrics"])),
+        );
         Ok(())
     }
 
@@ -143,7 +157,10 @@ impl Story<'_> {
         let verdicts = self.await_verdicts(CALM / 7 - 1).await?;
         let alarms = verdicts.iter().filter(|verdict| verdict["drifted"] == true).count();
         let (sent, error) = (self.traffic.sent(), self.traffic.take_error() * 100.0);
-        let facts = format!("{sent} predictions, error {error:.1} %, {} weeks judged, {alarms} alarms", verdicts.len());
+        let facts = format!(
+            "{sent} predictions, error {error:.1} %, {} weeks judged, {alarms} alarms",
+            verdicts.len()
+        );
         self.step("serve calm weeks", alarms == 0 && !verdicts.is_empty(), facts);
         Ok(())
     }
@@ -153,7 +170,7 @@ impl Story<'_> {
         let path = format!("/api/v1/services/{SERVICE}");
         let mut config = self.client.get(&path).await?["config"].clone();
         config["key_field"] = json!("store");
-        config["monitor"]["ignore"] = json!(["day_of_week", "payday", "holiday", "mean_28"]);
+        config["monitor"]["ignore"] = json!(["day_of_week", "payday", "holiday", "plan"]);
         self.client.put(&path, &config).await?;
         Ok(())
     }
@@ -164,7 +181,7 @@ impl Story<'_> {
     }
 
     async fn await_verdicts(&self, count: usize) -> anyhow::Result<Vec<Value>> {
-        for _ in 0..100 {
+        for _ in 0..40 {
             let verdicts = self.verdicts().await?;
             if verdicts.len() >= count {
                 return Ok(verdicts);
@@ -174,20 +191,30 @@ impl Story<'_> {
         self.verdicts().await
     }
 
+    /// A verdict that found drift, as soon as the last week is judged.
+    async fn await_drift(&self) -> anyhow::Result<Option<Value>> {
+        let known = self.verdicts().await?.len();
+        let verdicts = self.await_verdicts(known + 1).await?;
+        Ok(verdicts.into_iter().find(|verdict| verdict["drifted"] == true))
+    }
+
     /// Lets the shock begin and goes on selling until the drift is found.
     async fn be_shocked(&mut self) -> anyhow::Result<Value> {
         let began = self.traffic.chain.today();
         self.traffic.chain.begin_shock();
         for days in 1..=PATIENCE {
             self.traffic.day().await?;
-            if days >= 7 {
-                tokio::time::sleep(PACE).await;
+            // A week is judged when the next has begun and its last counts are written.
+            if days % 7 != 1 || days == 1 {
+                continue;
             }
-            let found = self.verdicts().await?.into_iter().find(|verdict| verdict["drifted"] == true);
+            let found = self.await_drift().await?;
             if let Some(verdict) = found {
                 let error = self.traffic.take_error() * 100.0;
                 let columns = drifted_columns(&verdict).join(", ");
-                let facts = format!("shock on {began}; found after {days} days in {columns}; error rose to {error:.1} %");
+                let facts = format!(
+                    "shock on {began}; found after {days} days in {columns}; error rose to {error:.1} %"
+                );
                 self.step("find the shock", !columns.is_empty(), facts);
                 return Ok(verdict);
             }
@@ -200,13 +227,14 @@ impl Story<'_> {
         let path = format!("/api/v1/pipelines/{SERVICE}/runs");
         for _ in 0..PATIENCE {
             let runs = self.client.get(&path).await?;
-            let run = runs["items"].as_array().into_iter().flatten().find(|run| run["trigger"] == "drift").cloned();
+            let run =
+                runs["items"].as_array().into_iter().flatten().find(|run| run["trigger"] == "drift").cloned();
             if let Some(run) = run {
                 let id = run["job_id"].as_str().context("a run without a job")?.to_owned();
                 let job = remote::follow(self.client, &id).await?;
                 anyhow::ensure!(job["state"] == "succeeded", "the retraining failed: {}", job["error"]);
                 let run = self.client.get(&path).await?["items"][0].clone();
-                let comparison = &run["gate"]["comparison"];
+                let comparison = &run["gate"]["quality"];
                 let facts = format!(
                     "version {} after the drift of week {}: gate {} on {} held-out rows, loss {:.1} -> {:.1}",
                     run["version"],
@@ -216,7 +244,7 @@ impl Story<'_> {
                     comparison["champion_loss"].as_f64().unwrap_or(f64::NAN),
                     comparison["candidate_loss"].as_f64().unwrap_or(f64::NAN),
                 );
-                self.step("retrain and compare", comparison["verdict"] == "better", facts);
+                self.step("retrain and compare", run["gate"]["verdict"] == "better", facts);
                 return Ok(());
             }
             self.traffic.day().await?;
@@ -236,7 +264,8 @@ impl Story<'_> {
         for _ in 0..PATIENCE {
             self.traffic.day().await?;
             let rollout = self.newest_rollout().await?.context("there is no rollout")?;
-            let now = format!("{} at {} %", rollout["status"], rollout["weight"].as_f64().unwrap_or(0.0) * 100.0);
+            let now =
+                format!("{} at {} %", rollout["status"], rollout["weight"].as_f64().unwrap_or(0.0) * 100.0);
             if now != said {
                 output::note(format!("    rollout {now}"));
                 said = now;
@@ -253,22 +282,37 @@ impl Story<'_> {
         self.traffic.take_error();
         let before = self.traffic.by_version.clone();
         let rollout = self.sell_until_ended().await?;
-        let during: Vec<String> = self.traffic.by_version.iter().map(|(version, count)| {
-            format!("version {version}: {}", count - before.get(version).copied().unwrap_or(0))
-        }).collect();
+        let during: Vec<String> = self
+            .traffic
+            .by_version
+            .iter()
+            .map(|(version, count)| {
+                format!("version {version}: {}", count - before.get(version).copied().unwrap_or(0))
+            })
+            .collect();
         self.traffic.take_error();
         for _ in 0..7 {
             self.traffic.day().await?;
         }
         let error = self.traffic.take_error() * 100.0;
-        let facts = format!("{}; predictions meanwhile: {}; error now {error:.1} %", rollout["status"], during.join(", "));
-        self.step("canary to promotion", rollout["status"] == "SUCCEEDED", facts);
+        let facts = format!(
+            "{}; predictions meanwhile: {}; error now {error:.1} %",
+            rollout["status"],
+            during.join(", ")
+        );
+        self.step("canary to promotion", rollout["status"] == "succeeded", facts);
         Ok(())
+    }
+
+    /// The version that serves.
+    async fn champion(&self) -> anyhow::Result<Value> {
+        let alias = self.client.get(&format!("/api/v1/models/{SERVICE}/aliases/champion")).await?;
+        Ok(self.client.get(&format!("/api/v1/models/{SERVICE}/versions/{}", alias["version"])).await?)
     }
 
     /// A candidate with a real fault, in spite of its right signature: it fails on Sundays.
     async fn survive_a_bad_candidate(&mut self) -> anyhow::Result<()> {
-        let champion = self.client.get(&format!("/api/v1/models/{SERVICE}/versions/champion")).await?;
+        let champion = self.champion().await?;
         let signature = serde_json::from_value(champion["signature"].clone())?;
         let bytes = super::faulty::ends_before(&signature, "day_of_week", 7)?;
         let path = format!("/api/v1/models/{SERVICE}/versions");
@@ -281,42 +325,58 @@ impl Story<'_> {
         let before = self.traffic.sent();
         let rollout = self.sell_until_ended().await?;
         let answered = self.traffic.sent() - before;
-        let after = self.client.get(&format!("/api/v1/models/{SERVICE}/versions/champion")).await?;
+        let after = self.champion().await?;
         let facts = format!(
             "version {}, which fails on Sundays: {}; all {answered} requests were answered; version {} serves",
             bad["version"], rollout["status"], after["version"]
         );
-        let happened = rollout["status"] == "ROLLED_BACK" && after["version"] == champion["version"];
+        let happened = rollout["status"] == "rolled_back" && after["version"] == champion["version"];
         self.step("roll a bad one back", happened, facts);
         Ok(())
     }
 
     async fn report(&mut self) -> anyhow::Result<()> {
         self.traffic.tell_outcomes().await?;
-        let made = self.client.post(&format!("/api/v1/services/{SERVICE}/reports"), &json!({})).await?;
-        let job = remote::follow(self.client, made["job"]["id"].as_str().context("a report without a job")?).await?;
+        let made = self
+            .client
+            .post(&format!("/api/v1/services/{SERVICE}/reports"), &json!({ "from": self.from }))
+            .await?;
+        let job = remote::follow(self.client, made["job"]["id"].as_str().context("a report without a job")?)
+            .await?;
         anyhow::ensure!(job["state"] == "succeeded", "the report failed: {}", job["error"]);
         let id = made["report_id"].as_str().context("a report without an id")?.to_owned();
         let path = format!("/api/v1/reports/{id}.html");
         let html = String::from_utf8(self.client.download(&path).await?)?;
         let charts = html.matches("<svg").count();
         self.summary.report_url = self.client.address(&format!("/reports/{id}"));
-        self.step("report in Spanish", charts >= 2, format!("{} kB of HTML with {charts} charts", html.len() / 1000));
+        self.step(
+            "report in Spanish",
+            charts >= 2,
+            format!("{} kB of HTML with {charts} charts", html.len() / 1000),
+        );
         Ok(())
     }
 }
 
 fn drifted_columns(verdict: &Value) -> Vec<String> {
     let features = verdict["verdict"]["features"].as_array().map(Vec::as_slice).unwrap_or_default();
-    features.iter().filter(|f| f["drifted"] == true).filter_map(|f| f["name"].as_str().map(String::from)).collect()
+    features
+        .iter()
+        .filter(|f| f["drifted"] == true)
+        .filter_map(|f| f["name"].as_str().map(String::from))
+        .collect()
 }
 
 /// `mae 4.21, r2 0.95, …`.
 fn figures(metrics: &Value) -> String {
     let shown = metrics.as_object().into_iter().flatten();
-    shown.map(|(name, value)| format!("{name} {:.3}", value.as_f64().unwrap_or(f64::NAN))).collect::<Vec<_>>().join(", ")
+    shown
+        .map(|(name, value)| format!("{name} {:.3}", value.as_f64().unwrap_or(f64::NAN)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn day(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |at| at.strftime("%Y-%m-%d").to_string())
+    jiff::Timestamp::from_microsecond(micros)
+        .map_or_else(|_| micros.to_string(), |at| at.strftime("%Y-%m-%d").to_string())
 }

@@ -39,7 +39,12 @@ impl Summary {
     pub fn print(&self) {
         let row = |step: &Step| {
             let seen = if step.happened { "yes" } else { "NO" };
-            vec![step.what.into(), format!("{:.1} s", step.took.as_secs_f64()), seen.into(), step.facts.clone()]
+            vec![
+                step.what.into(),
+                format!("{:.1} s", step.took.as_secs_f64()),
+                seen.into(),
+                step.facts.clone(),
+            ]
         };
         output::line("");
         output::table(&["step", "took", "happened", "seen"], &self.steps.iter().map(row).collect::<Vec<_>>());

@@ -35,7 +35,7 @@ pub(super) fn record(row: &Row) -> Value {
     json!({
         "store": row.store, "province": row.province, "family": row.family,
         "day_of_week": row.day_of_week, "payday": u8::from(row.payday), "holiday": u8::from(row.holiday),
-        "promotion": u8::from(row.promotion), "price": row.price, "mean_28": row.mean_28,
+        "promotion": u8::from(row.promotion), "price": row.price, "plan": row.plan,
     })
 }
 
@@ -65,13 +65,19 @@ impl<'a> Traffic<'a> {
         .buffered(CONNECTIONS)
         .try_collect()
         .await?;
-        let answers = answers.iter().flat_map(|a| a["predictions"].as_array().map(Vec::as_slice).unwrap_or_default());
+        let answers =
+            answers.iter().flat_map(|a| a["predictions"].as_array().map(Vec::as_slice).unwrap_or_default());
         for (row, said) in rows.iter().zip(answers) {
             let value = said["value"].as_f64().context("a prediction without a value")?;
-            *self.by_version.entry(said["version"].as_i64().context("a prediction without a version")?).or_default() += 1;
+            *self
+                .by_version
+                .entry(said["version"].as_i64().context("a prediction without a version")?)
+                .or_default() += 1;
             self.error.0 += (value - row.units).abs();
             self.error.1 += row.units;
-            self.owed.push(json!({ "prediction_id": said["prediction_id"], "value": row.units, "occurred_at": at }));
+            self.owed.push(
+                json!({ "prediction_id": said["prediction_id"], "value": row.units, "occurred_at": at }),
+            );
         }
         Ok(())
     }

@@ -61,8 +61,12 @@ impl Cell<'_> {
     fn refusal_as_text(&self) -> Option<String> {
         match self {
             Cell::Text(_) | Cell::Missing | Cell::Absent => None,
-            Cell::Integer(number) => Some(format!("expected a text, got the number {number}; send \"{number}\"")),
-            Cell::Number(number) => Some(format!("expected a text, got the number {number}; send \"{number}\"")),
+            Cell::Integer(number) => {
+                Some(format!("expected a text, got the number {number}; send \"{number}\""))
+            }
+            Cell::Number(number) => {
+                Some(format!("expected a text, got the number {number}; send \"{number}\""))
+            }
             Cell::Flag(flag) => Some(format!("expected a text, got {flag}; send \"{flag}\"")),
         }
     }
@@ -240,7 +244,6 @@ pub(super) fn key_text(cell: Cell<'_>) -> Result<Option<Cow<'_, str>>, String> {
 pub(super) const MAX_KEY_BYTES: usize = 1024;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -261,7 +264,9 @@ mod tests {
         assert!(fits("null", DataType::Fp32) && fits("1", DataType::Fp32) && fits("1e3", DataType::Int64));
         assert!(!fits("1e39", DataType::Fp32) && fits("1e39", DataType::Fp64));
         assert!(!fits("null", DataType::Int64) && !fits("1.5", DataType::Int64));
-        assert!(fits("255", DataType::Uint8) && !fits("256", DataType::Uint8) && !fits("-1", DataType::Uint8));
+        assert!(
+            fits("255", DataType::Uint8) && !fits("256", DataType::Uint8) && !fits("-1", DataType::Uint8)
+        );
         assert!(fits("true", DataType::Bool) && fits("0", DataType::Bool) && !fits("2", DataType::Bool));
         assert!(fits("null", DataType::Bytes) && fits("\"x\"", DataType::Bytes));
         assert_eq!(cell("9007199254740993").integer(), Some(9_007_199_254_740_993));

@@ -61,7 +61,13 @@ pub(super) fn ask(
     let (failure, inputs) = match attempt(choice.target, build) {
         Ok((inputs, outputs)) => {
             let trial = choice.trial.map(|(trial, arm)| (Arc::clone(trial), arm));
-            return Ok(Answered { target: Arc::clone(choice.target), trial, inputs, outputs, ids: SmallVec::new() });
+            return Ok(Answered {
+                target: Arc::clone(choice.target),
+                trial,
+                inputs,
+                outputs,
+                ids: SmallVec::new(),
+            });
         }
         Err(failed) => failed,
     };
@@ -81,7 +87,13 @@ pub(super) fn ask(
                 "the canary failed, stable answers instead"
             );
             tell_failure(inference, route, choice, entities, call);
-            Ok(Answered { target: Arc::clone(&route.stable), trial: None, inputs, outputs, ids: SmallVec::new() })
+            Ok(Answered {
+                target: Arc::clone(&route.stable),
+                trial: None,
+                inputs,
+                outputs,
+                ids: SmallVec::new(),
+            })
         }
         Err((second, _)) => Err(refuse(inference, route, choice, entities, call, &second)),
     }
@@ -135,7 +147,10 @@ fn tell_failure(
 ) {
     let Some((trial, arm)) = choice.trial else { return };
     let part = Part { trial: Arc::clone(trial), arm, entities: entities.into(), failed: true, slow: false };
-    inference.observe(Event { route: Arc::clone(route), at: call.at, now: call.now, batch: None, part: Some(part) }, 1);
+    inference.observe(
+        Event { route: Arc::clone(route), at: call.at, now: call.now, batch: None, part: Some(part) },
+        1,
+    );
 }
 
 /// Gives every row an id and writes all of them to the prediction log. Nothing may be answered before.
@@ -193,7 +208,13 @@ pub(super) fn tell(
     answered.target.metrics.latency.observe(elapsed.as_secs_f64());
     answered.target.metrics.predictions.inc_by(answered.ids.len() as u64);
     let slow = elapsed.as_secs_f64() * 1e3 > route.config.slo_ms;
-    let part = answered.trial.map(|(trial, arm)| Part { trial, arm, entities: entities.into(), failed: false, slow });
+    let part = answered.trial.map(|(trial, arm)| Part {
+        trial,
+        arm,
+        entities: entities.into(),
+        failed: false,
+        slow,
+    });
     let rows = answered.ids.len();
     let version = Arc::clone(&answered.target.version);
     let batch = version.profile.is_some().then(|| super::observe::Batch {

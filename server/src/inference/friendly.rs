@@ -122,7 +122,8 @@ fn run(
     call: &Call<'_>,
 ) -> Result<Answered, Problem> {
     let plan_of = |target: &Target| -> Result<Vec<Tensor>, String> {
-        let plan: Option<&Plan> = if pin == Pin::None { target.plan.as_ref() } else { target.own_plan.as_ref() };
+        let plan: Option<&Plan> =
+            if pin == Pin::None { target.plan.as_ref() } else { target.own_plan.as_ref() };
         let plan = plan.ok_or("this version does not take the fields of the service")?;
         plan.tensors(&records.cells, schema.fields.len(), &group.rows)
     };

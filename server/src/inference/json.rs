@@ -82,7 +82,6 @@ pub(super) fn elements(buffer: &mut Vec<u8>, data: &TensorData, range: std::ops:
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -100,7 +99,10 @@ mod tests {
         assert_eq!(written(|b| double(b, 0.1)), "0.1");
         assert_eq!(written(|b| double(b, f64::NAN)), "null");
         assert_eq!(written(|b| single(b, f32::INFINITY)), "null");
-        assert_eq!(written(|b| elements(b, &TensorData::I64(vec![1, i64::MIN]), 0..2)), "1,-9223372036854775808");
+        assert_eq!(
+            written(|b| elements(b, &TensorData::I64(vec![1, i64::MIN]), 0..2)),
+            "1,-9223372036854775808"
+        );
     }
 
     proptest! {

@@ -76,7 +76,9 @@ impl Loader {
         loop {
             match self.poll().await {
                 Ok(()) => self.last_poll = Instant::now(),
-                Err(error) => tracing::warn!(error = %error, "routing could not be compared; the last table serves"),
+                Err(error) => {
+                    tracing::warn!(error = %error, "routing could not be compared; the last table serves")
+                }
             }
             self.metrics.routing_age.set(self.last_poll.elapsed().as_secs_f64());
             tokio::select! {
@@ -139,23 +141,29 @@ impl Loader {
         let live = live.filter(|rollout| rollout.model == config.model.as_str());
         let stable = match live {
             Some(rollout) => rollout.stable_version,
-            None => self.registry.resolve_target(&config.model, &config.routing.stable).await?.ok_or_else(|| {
-                Error::NotFound(format!("the service `{name}` routes to a version that does not exist"))
-            })?,
+            None => self.registry.resolve_target(&config.model, &config.routing.stable).await?.ok_or_else(
+                || Error::NotFound(format!("the service `{name}` routes to a version that does not exist")),
+            )?,
         };
         let stable = self.version(&config.model, stable).await?;
         let canary = match live {
             Some(rollout) => self.canary(&config.model, rollout).await,
             None => None,
         };
-        let taken: Vec<i64> =
-            [Some(stable.number), canary.as_ref().map(|(version, _)| version.number)].into_iter().flatten().collect();
+        let taken: Vec<i64> = [Some(stable.number), canary.as_ref().map(|(version, _)| version.number)]
+            .into_iter()
+            .flatten()
+            .collect();
         let others = self.others(&config.model, &taken).await?;
         Ok(ServiceRoute::new(name, config, Versions { stable, canary, others }, &self.metrics))
     }
 
     /// A canary that cannot be loaded gets nothing; stable serves.
-    async fn canary(&mut self, model: &ModelName, live: &LiveRollout) -> Option<(Arc<LoadedVersion>, Arc<Trial>)> {
+    async fn canary(
+        &mut self,
+        model: &ModelName,
+        live: &LiveRollout,
+    ) -> Option<(Arc<LoadedVersion>, Arc<Trial>)> {
         let loaded = async {
             let version = self.version(model, live.canary_version).await?;
             Ok::<_, Error>((version, self.trial(live).await?))
@@ -243,7 +251,9 @@ impl Loader {
                 Entry::Ready(route) => Some((name, route)),
                 Entry::NotReady(_) => None,
             });
-            ready.flat_map(|(name, route)| route.shares().into_iter().map(|(v, s)| (name.clone(), v, s))).collect()
+            ready
+                .flat_map(|(name, route)| route.shares().into_iter().map(|(v, s)| (name.clone(), v, s)))
+                .collect()
         };
         for (name, version, _) in shares(old) {
             self.metrics.share.with_label_values(&[&name, &version.to_string()]).set(0.0);

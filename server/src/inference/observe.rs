@@ -20,8 +20,8 @@ use tokio::sync::mpsc;
 use super::queue::Queue;
 use super::snapshot::{LoadedVersion, ServiceRoute, Trial};
 use crate::metrics::Metrics;
-pub(super) use sketches::WindowTotal;
 use sketches::Sketches;
+pub(super) use sketches::WindowTotal;
 use trials::Trials;
 pub(super) use trials::{TrialTotal, counters};
 
@@ -109,7 +109,8 @@ impl Observer {
             trials: Trials::default(),
             totals,
         };
-        let thread = std::thread::Builder::new().name("chasqui-observe".into()).spawn(move || counter.run())?;
+        let thread =
+            std::thread::Builder::new().name("chasqui-observe".into()).spawn(move || counter.run())?;
         Ok(Self { queue, metrics, thread: std::sync::Mutex::new(Some(thread)) })
     }
 

@@ -115,14 +115,8 @@ impl<'de> Visitor<'de> for RequestSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut request = Records {
-            cells: Vec::new(),
-            rows: 0,
-            explain: false,
-            at: None,
-            key: None,
-            row_keys: Vec::new(),
-        };
+        let mut request =
+            Records { cells: Vec::new(), rows: 0, explain: false, at: None, key: None, row_keys: Vec::new() };
         let mut seen: [bool; MEMBERS.len()] = [false; MEMBERS.len()];
         while let Some(Text(name)) = map.next_key()? {
             let Some(member) = MEMBERS.iter().position(|known| *known == name) else {
@@ -143,7 +137,10 @@ impl<'de> Visitor<'de> for RequestSeed<'_> {
                 // Rules that look at the context come with them; until then it is only well-formed.
                 2 => drop(map.next_value::<IgnoredAny>()?),
                 3 => request.explain = map.next_value()?,
-                _ => request.at = map.next_value::<Option<Timestamp>>()?.map(|at| Micros(at.as_microsecond())),
+                _ => {
+                    let at = map.next_value::<Option<Text<'_>>>()?;
+                    request.at = at.map(|at| instant(&at.0)).transpose().map_err(de::Error::custom)?;
+                }
             }
         }
         if request.rows == 0 {
@@ -152,6 +149,15 @@ impl<'de> Visitor<'de> for RequestSeed<'_> {
         }
         Ok(request)
     }
+}
+
+/// The moment that `at` names.
+fn instant(text: &str) -> Result<Micros, String> {
+    let time = text.parse::<Timestamp>().map(|time| Micros(time.as_microsecond()));
+    time.map_err(|_| {
+        let short: String = text.chars().take(40).collect();
+        format!("`at` is {short:?}, which is not a time; write 2026-01-31T08:00:00-05:00")
+    })
 }
 
 struct RecordsSeed<'s, 'r, 'de> {
@@ -213,7 +219,9 @@ impl<'de> DeserializeSeed<'de> for RecordSeed<'_, '_, 'de> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         if self.is_beyond {
             let limit = self.fault.record.take().unwrap_or_default();
-            return Err(de::Error::custom(format!("more than {limit} records; send them in several requests")));
+            return Err(de::Error::custom(format!(
+                "more than {limit} records; send them in several requests"
+            )));
         }
         deserializer.deserialize_map(self)
     }

@@ -110,9 +110,8 @@ impl Plan {
     /// The plan for `signature` over `schema`, or over its own features when there is none. `None` when an
     /// input has a column without a name or the schema lacks a field.
     pub fn new(signature: &Signature, schema: Option<&Schema>) -> Option<Self> {
-        let inputs: Option<Vec<_>> = (0..signature.inputs.len())
-            .map(|input| InputPlan::new(signature, schema, input))
-            .collect();
+        let inputs: Option<Vec<_>> =
+            (0..signature.inputs.len()).map(|input| InputPlan::new(signature, schema, input)).collect();
         inputs.filter(|inputs| !inputs.is_empty()).map(|inputs| Self { inputs })
     }
 
@@ -143,7 +142,8 @@ impl InputPlan {
             [_, width] => usize::try_from(*width).ok()?,
             _ => return None,
         };
-        let is_complete = columns.len() == width && columns.iter().enumerate().all(|(i, (column, _))| i == *column);
+        let is_complete =
+            columns.len() == width && columns.iter().enumerate().all(|(i, (column, _))| i == *column);
         if !is_complete || width == 0 {
             return None;
         }
@@ -152,7 +152,8 @@ impl InputPlan {
     }
 
     fn tensor(&self, cells: &[Cell<'_>], width: usize, rows: &[usize]) -> Result<Tensor, String> {
-        let chosen = rows.iter().flat_map(|row| self.fields.iter().map(move |field| &cells[row * width + field]));
+        let chosen =
+            rows.iter().flat_map(|row| self.fields.iter().map(move |field| &cells[row * width + field]));
         let data = collect(chosen, self.datatype, rows.len() * self.fields.len())?;
         let shape = if self.is_matrix { vec![rows.len(), self.fields.len()] } else { vec![rows.len()] };
         Ok(Tensor { shape, data })
@@ -168,8 +169,9 @@ fn collect<'a, 'c: 'a>(
         ($variant:ident, $value:expr) => {{
             let mut values = Vec::with_capacity(count);
             for cell in cells {
-                let value = $value(cell)
-                    .ok_or_else(|| cell.refusal(datatype).unwrap_or_else(|| format!("{cell} is not {datatype}")))?;
+                let value = $value(cell).ok_or_else(|| {
+                    cell.refusal(datatype).unwrap_or_else(|| format!("{cell} is not {datatype}"))
+                })?;
                 values.push(value);
             }
             Ok(TensorData::$variant(values))
@@ -208,14 +210,17 @@ fn text(cell: &Cell<'_>) -> Option<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub(crate) mod tests {
     use super::*;
     use chasqui_runtime::{Feature, FeatureKind, Outputs, TensorSpec};
 
     /// Two numbers in one matrix, a text and a whole number of their own.
     pub(crate) fn signature() -> Signature {
-        let spec = |name: &str, datatype, shape: &[i64]| TensorSpec { name: name.into(), datatype, shape: shape.to_vec() };
+        let spec = |name: &str, datatype, shape: &[i64]| TensorSpec {
+            name: name.into(),
+            datatype,
+            shape: shape.to_vec(),
+        };
         let feature = |name: &str, kind, input, column| Feature { name: name.into(), kind, input, column };
         Signature {
             inputs: vec![

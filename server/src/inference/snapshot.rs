@@ -160,7 +160,12 @@ impl LoadedVersion {
 
 impl Target {
     /// Prepares a version for a service. The plan over the service's schema follows in [`ServiceRoute::new`].
-    fn new(version: Arc<LoadedVersion>, name: &ServiceName, config: &ServiceConfig, metrics: &Metrics) -> Self {
+    fn new(
+        version: Arc<LoadedVersion>,
+        name: &ServiceName,
+        config: &ServiceConfig,
+        metrics: &Metrics,
+    ) -> Self {
         let key_field = config.key_field.as_deref();
         let schema = Schema::of(&version.signature, key_field);
         let own_plan = schema.as_ref().and_then(|schema| Plan::new(&version.signature, Some(schema)));

@@ -54,12 +54,7 @@ impl Writer {
 
     fn take(&mut self, totals: Totals) {
         for window in totals.windows {
-            let id = (
-                window.service.to_string(),
-                window.model.to_string(),
-                window.version,
-                window.start.0,
-            );
+            let id = (window.service.to_string(), window.model.to_string(), window.version, window.start.0);
             self.windows.insert(id, window);
         }
         for trial in totals.trials {

@@ -24,14 +24,16 @@ pub(super) struct InferRequest<'a> {
     pub key: Option<Cow<'a, str>>,
     /// In the order of the signature.
     pub inputs: Vec<Tensor>,
-    /// Rows of every input.
-    pub rows: usize,
     /// Positions of the outputs wanted, in the order wanted; `None` means all.
     pub outputs: Option<Vec<usize>>,
 }
 
 /// Reads a request for a model of this signature, of at most `max_rows` rows.
-pub(super) fn parse<'a>(body: &'a [u8], signature: &Signature, max_rows: usize) -> Result<InferRequest<'a>, Problem> {
+pub(super) fn parse<'a>(
+    body: &'a [u8],
+    signature: &Signature,
+    max_rows: usize,
+) -> Result<InferRequest<'a>, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let raw = RequestSeed { body_bytes: body.len() }.deserialize(&mut deserializer).and_then(|request| {
         deserializer.end()?;
@@ -49,8 +51,9 @@ pub(super) fn parse<'a>(body: &'a [u8], signature: &Signature, max_rows: usize) 
     if rows > max_rows {
         return Err(Problem::bad_request(format!("{rows} rows in one request; {max_rows} at most")));
     }
-    let outputs = raw.outputs.map(|names| positions(&names, signature)).transpose().map_err(Problem::bad_request)?;
-    Ok(InferRequest { id: raw.id, key: raw.key, inputs, rows, outputs })
+    let outputs =
+        raw.outputs.map(|names| positions(&names, signature)).transpose().map_err(Problem::bad_request)?;
+    Ok(InferRequest { id: raw.id, key: raw.key, inputs, outputs })
 }
 
 /// One input as read, before the signature is known to want it.
@@ -73,7 +76,11 @@ fn ordered(mut given: Vec<NamedTensor<'_>>, signature: &Signature) -> Result<Vec
             return Err(format!("the input `{name}` must be {wanted}, not {got}"));
         }
         let fits = spec.shape.len() == input.tensor.shape.len()
-            && spec.shape.iter().zip(&input.tensor.shape).all(|(want, got)| *want < 0 || *want as usize == *got);
+            && spec
+                .shape
+                .iter()
+                .zip(&input.tensor.shape)
+                .all(|(want, got)| *want < 0 || *want as usize == *got);
         if !fits {
             let (name, wanted, got) = (&spec.name, &spec.shape, &input.tensor.shape);
             return Err(format!("the input `{name}` must have the shape {wanted:?} (-1: any), not {got:?}"));
@@ -164,7 +171,9 @@ impl<'de> Visitor<'de> for RequestSeed {
             match member {
                 Some(0) => request.id = map.next_value::<Option<Text<'_>>>()?.map(|text| text.0),
                 Some(1) => request.key = map.next_value_seed(ParametersSeed)?,
-                Some(2) => request.inputs = map.next_value_seed(InputsSeed { body_bytes: self.body_bytes })?,
+                Some(2) => {
+                    request.inputs = map.next_value_seed(InputsSeed { body_bytes: self.body_bytes })?
+                }
                 Some(_) => request.outputs = map.next_value_seed(OutputsSeed)?,
                 // The protocol grows by members that older servers ignore.
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -270,7 +279,9 @@ impl<'de> Visitor<'de> for InputSeed {
             }
             match (position, &shape, datatype) {
                 (Some(0), ..) => name = Some(map.next_value::<Text<'_>>()?.0),
-                (Some(1), ..) => shape = Some(checked_shape(&map.next_value::<Vec<i64>>()?, self.body_bytes)?),
+                (Some(1), ..) => {
+                    shape = Some(checked_shape(&map.next_value::<Vec<i64>>()?, self.body_bytes)?)
+                }
                 (Some(2), ..) => datatype = Some(map.next_value::<DataType>()?),
                 (Some(3), Some(shape), Some(datatype)) => {
                     late = Some(map.next_value_seed(data::Seed { datatype, shape })?);
@@ -284,7 +295,8 @@ impl<'de> Visitor<'de> for InputSeed {
         let name = name.ok_or_else(|| missing("name"))?;
         let shape = shape.ok_or_else(|| missing("shape"))?;
         let datatype = datatype.ok_or_else(|| missing("datatype"))?;
-        let in_input = |error: &dyn fmt::Display| de::Error::custom(format!("input `{}`: {error}", short(&name)));
+        let in_input =
+            |error: &dyn fmt::Display| de::Error::custom(format!("input `{}`: {error}", short(&name)));
         let data = match (late, early) {
             (Some(data), _) => data,
             (None, Some(text)) => data::Seed { datatype, shape: &shape }
@@ -304,13 +316,15 @@ fn checked_shape<E: de::Error>(shape: &[i64], body_bytes: usize) -> Result<Vec<u
     for &axis in shape {
         let size = usize::try_from(axis)
             .map_err(|_| E::custom(format!("the shape {shape:?} has a negative size; send the real one")))?;
-        product = product
-            .checked_mul(size)
-            .ok_or_else(|| E::custom(format!("the shape {shape:?} has more elements than memory can hold")))?;
+        product = product.checked_mul(size).ok_or_else(|| {
+            E::custom(format!("the shape {shape:?} has more elements than memory can hold"))
+        })?;
         sizes.push(size);
     }
     if product > body_bytes / 2 + 1 {
-        return Err(E::custom(format!("the shape {shape:?} has {product} elements, more than the body can hold")));
+        return Err(E::custom(format!(
+            "the shape {shape:?} has {product} elements, more than the body can hold"
+        )));
     }
     Ok(sizes)
 }

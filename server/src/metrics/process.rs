@@ -34,8 +34,5 @@ fn times() -> Option<Times> {
     let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
     let boot = std::fs::read_to_string("/proc/stat").ok()?;
     let boot: f64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    Some(Times {
-        cpu_seconds: (field(14)? + field(15)?) / TICKS,
-        started_seconds: boot + field(22)? / TICKS,
-    })
+    Some(Times { cpu_seconds: (field(14)? + field(15)?) / TICKS, started_seconds: boot + field(22)? / TICKS })
 }

@@ -48,7 +48,10 @@ pub(super) struct RolloutView {
     pub(super) earlier: Vec<EventView>,
     pub(super) earlier_title: String,
     pub(super) is_altered: bool,
+    /// What needs no reason.
     pub(super) actions: Vec<ActionView>,
+    /// What needs one; not empty while the rollout can be steered at all.
+    pub(super) reasoned: Vec<ActionView>,
 }
 
 /// A step of the plan.
@@ -66,11 +69,10 @@ pub(super) struct MeterView {
     pub(super) bar: String,
 }
 
-/// A form with one button.
+/// A button.
 pub(super) struct ActionView {
     pub(super) href: String,
     pub(super) label: &'static str,
-    pub(super) asks_reason: bool,
     /// It takes the new version out.
     pub(super) is_grave: bool,
 }
@@ -102,6 +104,7 @@ impl RolloutView {
         let mut events: Vec<EventView> =
             report.events.iter().rev().map(|event| EventView::new(event, &rollout.plan, voice)).collect();
         let earlier = events.split_off(events.len().min(EVENTS_SHOWN));
+        let (actions, reasoned) = if may_edit { actions(rollout, voice) } else { Default::default() };
         let versions = [
             ("canary", &*rollout.canary_version.to_string()),
             ("stable", &*rollout.stable_version.to_string()),
@@ -119,7 +122,8 @@ impl RolloutView {
             earlier_title: voice.many(t.earlier_events, earlier.len()),
             earlier,
             is_altered: !report.chain_holds,
-            actions: if may_edit { actions(rollout, voice) } else { Vec::new() },
+            actions,
+            reasoned,
         }
     }
 }
@@ -197,29 +201,28 @@ fn figure(value: f64, limit: f64, voice: Voice) -> String {
     fill(voice.t.meter, &[("value", &told), ("limit", &format.number(limit, 0))])
 }
 
-/// What a person can do now.
-fn actions(rollout: &Rollout, voice: Voice) -> Vec<ActionView> {
+/// What a person can do now: without a reason, and with one.
+fn actions(rollout: &Rollout, voice: Voice) -> (Vec<ActionView>, Vec<ActionView>) {
     let t = voice.t;
-    let action = |command: &str, label, asks_reason, is_grave| ActionView {
+    let action = |command: &str, label, is_grave| ActionView {
         href: format!("/rollouts/{}/{command}", segment(&rollout.id)),
         label,
-        asks_reason,
         is_grave,
     };
-    let mut actions = Vec::new();
+    let (mut plain, mut reasoned) = (Vec::new(), Vec::new());
     match &rollout.state.phase {
-        phase if phase.terminal() => return actions,
-        Phase::RollingBack { .. } => return actions,
-        Phase::AwaitApproval { .. } => actions.push(action("approve", t.approve, false, false)),
-        Phase::Draft => actions.push(action("resume", t.start, false, false)),
-        Phase::Paused { .. } => actions.push(action("resume", t.resume, false, false)),
+        phase if phase.terminal() => return (plain, reasoned),
+        Phase::RollingBack { .. } => return (plain, reasoned),
+        Phase::AwaitApproval { .. } => plain.push(action("approve", t.approve, false)),
+        Phase::Draft => plain.push(action("resume", t.start, false)),
+        Phase::Paused { .. } => plain.push(action("resume", t.resume, false)),
         Phase::Step { .. } | Phase::Baking | Phase::Holding { .. } => {
-            actions.push(action("pause", t.pause, true, false));
+            reasoned.push(action("pause", t.pause, false));
         }
         _ => {}
     }
-    actions.push(action("abort", t.abort, true, true));
-    actions
+    reasoned.push(action("abort", t.abort, true));
+    (plain, reasoned)
 }
 
 /// Steers a rollout, and leads back to its service.

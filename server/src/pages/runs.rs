@@ -107,22 +107,22 @@ fn message(job: &Job, voice: Voice) -> String {
 }
 
 fn translated(job: &Job, voice: Voice) -> String {
-    let known = [
+    let told = voice.t.job_messages;
+    let of_retraining = [
         "reading the data",
         "holding the candidate against the champion",
         "starting the rollout",
         "registering the candidate",
-        "comparing the window with the training data",
-        "collecting the figures",
-        "sealing the prediction log",
     ];
-    let told = voice.t.job_messages;
-    match known.iter().position(|known| *known == job.message) {
-        Some(place) => told[place].into(),
+    let place = match job.kind {
+        _ if job.message.is_empty() => return String::new(),
         // The trainer reports its own stages between these; to whoever waits they are all training.
-        None if job.kind == JobKind::Retrain && !job.message.is_empty() => told[known.len()].into(),
-        None => job.message.clone(),
-    }
+        JobKind::Retrain => of_retraining.iter().position(|known| *known == job.message).unwrap_or(7),
+        JobKind::DriftCheck => 4,
+        JobKind::Report => 5,
+        JobKind::Compact => 6,
+    };
+    told[place].into()
 }
 
 #[cfg(test)]

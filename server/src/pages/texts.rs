@@ -46,7 +46,6 @@ pub(super) struct Texts {
     pub(super) state_unknown: &'static str,
     pub(super) state_ready: &'static str,
     pub(super) not_ready: &'static str,
-    pub(super) level_calls: [&'static str; 5],
     pub(super) champion: &'static str,
     pub(super) version: &'static str,
     pub(super) version_word: &'static str,
@@ -173,6 +172,7 @@ pub(super) struct Texts {
     pub(super) why_started: &'static str,
     pub(super) why_paused: &'static str,
     pub(super) why_aborted: &'static str,
+    pub(super) why_pipeline: &'static str,
     pub(super) why_superseded: &'static str,
     pub(super) why_breach: &'static str,
     pub(super) approve: &'static str,
@@ -195,10 +195,6 @@ pub(super) struct Texts {
     // Runs, jobs and reports.
     pub(super) runs: &'static str,
     pub(super) no_runs: &'static str,
-    pub(super) run_began: &'static str,
-    pub(super) run_trigger: &'static str,
-    pub(super) run_candidate: &'static str,
-    pub(super) run_verdict: &'static str,
     pub(super) triggers: [&'static str; 3],
     pub(super) gate_better: &'static str,
     pub(super) gate_worse: &'static str,
@@ -210,15 +206,11 @@ pub(super) struct Texts {
     pub(super) gate_none: &'static str,
     pub(super) jobs: &'static str,
     pub(super) no_jobs: &'static str,
-    pub(super) job: &'static str,
-    pub(super) job_state: &'static str,
-    pub(super) job_when: &'static str,
     pub(super) job_kinds: [&'static str; 4],
     pub(super) job_states: [&'static str; 5],
     pub(super) job_attempts: &'static str,
     pub(super) job_messages: [&'static str; 8],
     pub(super) reports: &'static str,
-    pub(super) report_period: &'static str,
     pub(super) report_written: &'static str,
     pub(super) no_service_reports: &'static str,
     // The empty dashboard.
@@ -293,7 +285,6 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::BTreeSet;
 

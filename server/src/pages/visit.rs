@@ -225,7 +225,6 @@ struct ErrorPage<'a> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use actix_web::body::MessageBody;

@@ -21,7 +21,7 @@ pub(super) async fn load(
 ) -> std::result::Result<Arc<Table>, JobError> {
     let registry = &context.registry;
     let dataset = &pipeline.spec.source.dataset;
-    let (version, since) = dataset_version(registry, dataset, run.dataset_version).await?;
+    let (version, uploaded) = dataset_version(registry, dataset, run.dataset_version).await?;
     run.dataset = Some(dataset.to_string());
     run.dataset_version = Some(version);
     pipeline::save_run(registry, run).await?;
@@ -31,6 +31,8 @@ pub(super) async fn load(
         return Ok(Arc::new(table));
     }
     check_personal(registry, pipeline).await?;
+    let since =
+        pipeline.spec.features.time.as_deref().and_then(|time| end_of(&table, time)).unwrap_or(uploaded);
     let service = &pipeline.spec.service;
     let answered = labelled(registry, context.log.as_deref(), service, since, run.created_at).await?;
     if answered.is_empty() {
@@ -59,6 +61,15 @@ async fn dataset_version(
     let found = registry.get_dataset_version(dataset, known).await?;
     let found = found.ok_or_else(|| Error::NotFound(format!("the dataset `{dataset}` has no version")))?;
     Ok((found.version, found.created_at))
+}
+
+/// The first moment after the rows of a table: the day after the last when it holds dates. None without times.
+fn end_of(table: &Table, time: &str) -> Option<Micros> {
+    const DAY: i64 = 86_400 * Micros::PER_SECOND;
+    let Some(ColumnData::Time(times)) = table.column(time) else { return None };
+    let last = times.iter().flatten().max()?;
+    let are_dates = times.iter().flatten().all(|at| at.rem_euclid(DAY) == 0);
+    Some(Micros(last.saturating_add(if are_dates { DAY } else { 1 })))
 }
 
 /// A personal column is in the log as a pseudonym, which is not what the dataset has.
@@ -221,6 +232,17 @@ mod tests {
         assert_eq!(joined.column("day"), Some(&ColumnData::Time(vec![Some(1), Some(2), Some(3), Some(5)])));
         assert_eq!(joined.column("y"), Some(&ColumnData::Number(vec![10.0, 20.0, 30.0, 50.0])));
         assert_eq!(joined.column("unused"), None);
+    }
+
+    #[test]
+    fn answers_count_from_where_the_dataset_ends() {
+        const DAY: i64 = 86_400_000_000;
+        let ends = |times: Vec<Option<i64>>| {
+            end_of(&Table::new(vec![column("t", ColumnData::Time(times))]).unwrap(), "t")
+        };
+        assert_eq!(ends(vec![Some(2 * DAY), None, Some(DAY)]), Some(Micros(3 * DAY)));
+        assert_eq!(ends(vec![Some(DAY), Some(DAY + 5)]), Some(Micros(DAY + 6)));
+        assert_eq!(ends(vec![None]), None);
     }
 
     #[test]

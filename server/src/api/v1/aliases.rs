@@ -29,7 +29,10 @@ pub(super) async fn list(app: web::Data<App>, model: web::Path<ModelName>) -> Re
     ok(&json!({ "items": aliases, "next_cursor": null }))
 }
 
-pub(super) async fn get(app: web::Data<App>, path: web::Path<(ModelName, AliasName)>) -> Result<HttpResponse> {
+pub(super) async fn get(
+    app: web::Data<App>,
+    path: web::Path<(ModelName, AliasName)>,
+) -> Result<HttpResponse> {
     let (model, alias) = path.into_inner();
     let version = app.registry.resolve_alias(&model, &alias).await?;
     let version = version.ok_or_else(|| Error::not_found("alias", format!("{model}@{alias}")))?;

@@ -2,7 +2,9 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chasqui_registry::dataset::{ColumnType, DatasetVersion, DateOrder, DecimalMark, Format, TextEncoding, Upload};
+use chasqui_registry::dataset::{
+    ColumnType, DatasetVersion, DateOrder, DecimalMark, Format, TextEncoding, Upload,
+};
 use chasqui_registry::name::{DatasetName, ServiceName};
 use chasqui_registry::prediction_log::PredictionRange;
 use chasqui_registry::{Error, Micros};
@@ -34,9 +36,9 @@ pub(super) struct Stated {
 impl Stated {
     fn into_upload(self, max_bytes: usize) -> Result<Upload> {
         let types = self.types.map(|text| serde_json::from_str::<BTreeMap<String, ColumnType>>(&text));
-        let types = types
-            .transpose()
-            .map_err(|error| Problem::unprocessable(format!("`types` in the query is not the right JSON: {error}")))?;
+        let types = types.transpose().map_err(|error| {
+            Problem::unprocessable(format!("`types` in the query is not the right JSON: {error}"))
+        })?;
         Ok(Upload {
             format: self.format,
             delimiter: self.delimiter,
@@ -82,7 +84,8 @@ pub(super) async fn add(
     } else {
         let limit = app.config.limits.dataset_bytes;
         let upload = stated.into_upload(limit)?;
-        let _turn = app.uploads.acquire().await.map_err(|_| Problem::unavailable("the server is ending", 1))?;
+        let _turn =
+            app.uploads.acquire().await.map_err(|_| Problem::unavailable("the server is ending", 1))?;
         let bytes = body::read(&request, payload, limit).await?;
         if bytes.is_empty() {
             return Err(Problem::bad_request("the body is empty; send the file as it is"));
@@ -122,13 +125,19 @@ pub(super) async fn versions(
     ok(&app.registry.list_dataset_versions(&name, &paging.request()?).await?)
 }
 
-pub(super) async fn version(app: web::Data<App>, path: web::Path<(DatasetName, i64)>) -> Result<HttpResponse> {
+pub(super) async fn version(
+    app: web::Data<App>,
+    path: web::Path<(DatasetName, i64)>,
+) -> Result<HttpResponse> {
     let (name, number) = path.into_inner();
     let found = app.registry.get_dataset_version(&name, Some(number)).await?;
     ok(&found.ok_or_else(|| Error::not_found("dataset version", format!("{name}/{number}")))?)
 }
 
-pub(super) async fn download(app: web::Data<App>, path: web::Path<(DatasetName, i64)>) -> Result<HttpResponse> {
+pub(super) async fn download(
+    app: web::Data<App>,
+    path: web::Path<(DatasetName, i64)>,
+) -> Result<HttpResponse> {
     let (name, number) = path.into_inner();
     let bytes = app.registry.dataset_bytes(&name, number).await?;
     let disposition = format!("attachment; filename=\"version-{number}.parquet\"");

@@ -39,11 +39,19 @@ pub(super) async fn create(
     created(&format!("/api/v1/keys/{}", key.id), &Made { key: &key, secret: secret.expose() })
 }
 
-pub(super) async fn list(app: web::Data<App>, _: Admin, Query(paging): Query<Paging>) -> Result<HttpResponse> {
+pub(super) async fn list(
+    app: web::Data<App>,
+    _: Admin,
+    Query(paging): Query<Paging>,
+) -> Result<HttpResponse> {
     ok(&app.registry.list_keys(&paging.request()?).await?)
 }
 
-pub(super) async fn revoke(app: web::Data<App>, Admin(who): Admin, id: web::Path<Uuid>) -> Result<HttpResponse> {
+pub(super) async fn revoke(
+    app: web::Data<App>,
+    Admin(who): Admin,
+    id: web::Path<Uuid>,
+) -> Result<HttpResponse> {
     app.registry.revoke_key(&who.actor, *id).await?;
     app.keys.refresh().await?;
     Ok(HttpResponse::NoContent().finish())

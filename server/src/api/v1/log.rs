@@ -49,9 +49,11 @@ impl<'de> Deserialize<'de> for Instant {
                     return Ok(Instant(Micros(number)));
                 }
                 let time = text.parse::<jiff::Timestamp>();
-                let time = time.map_err(|_| E::custom(format!(
-                    "{text:?} is not a time; write 2026-01-31T08:00:00-05:00 or microseconds since 1970"
-                )))?;
+                let time = time.map_err(|_| {
+                    E::custom(format!(
+                        "{text:?} is not a time; write 2026-01-31T08:00:00-05:00 or microseconds since 1970"
+                    ))
+                })?;
                 Ok(Instant(Micros(time.as_microsecond())))
             }
         }
@@ -135,7 +137,8 @@ fn page_of(batches: &[RecordBatch], after: Option<Place>, limit: usize) -> Page<
     let mut places: Vec<(Place, usize, usize)> = Vec::new();
     for (number, batch) in batches.iter().enumerate() {
         for row in 0..batch.num_rows() {
-            if let Some(place) = place_of(batch, row).filter(|place| after.is_none_or(|after| *place > after)) {
+            if let Some(place) = place_of(batch, row).filter(|place| after.is_none_or(|after| *place > after))
+            {
                 places.push((place, number, row));
             }
         }
@@ -226,7 +229,6 @@ fn logged(value: LoggedValue) -> Value {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -244,7 +246,9 @@ mod tests {
         let span = Span { from: None, to: None };
         let (from, to) = span.resolve(Micros(DEFAULT_SECONDS * Micros::PER_SECOND)).unwrap();
         assert_eq!((from.0, to.0), (0, DEFAULT_SECONDS * Micros::PER_SECOND));
-        assert!(Span { from: Some(Instant(Micros(5))), to: Some(Instant(Micros(5))) }.resolve(Micros(9)).is_err());
+        assert!(
+            Span { from: Some(Instant(Micros(5))), to: Some(Instant(Micros(5))) }.resolve(Micros(9)).is_err()
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub(super) struct Create {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Search {
-    search: Option<String>,
+    #[serde(rename = "search")]
+    part: Option<String>,
     cursor: Option<String>,
     limit: Option<u32>,
 }
@@ -47,7 +48,7 @@ pub(super) async fn create(
 
 pub(super) async fn list(app: web::Data<App>, Query(search): Query<Search>) -> Result<HttpResponse> {
     let page = PageRequest::new(search.cursor, search.limit)?;
-    ok(&app.registry.list_models(search.search.as_deref(), &page).await?)
+    ok(&app.registry.list_models(search.part.as_deref(), &page).await?)
 }
 
 pub(super) async fn get(app: web::Data<App>, name: web::Path<ModelName>) -> Result<HttpResponse> {

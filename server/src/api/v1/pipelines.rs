@@ -33,8 +33,8 @@ pub(super) async fn put(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::read(&request, payload, app.config.limits.json_bytes).await?;
-    let declaration =
-        std::str::from_utf8(&body).map_err(|_| Problem::bad_request("the declaration must be TOML in UTF-8"))?;
+    let declaration = std::str::from_utf8(&body)
+        .map_err(|_| Problem::bad_request("the declaration must be TOML in UTF-8"))?;
     ok(&pipeline::put(&app.registry, &who.actor, &name, declaration).await?)
 }
 

@@ -71,13 +71,17 @@ pub(super) async fn get(app: web::Data<App>, name: web::Path<String>) -> Result<
         "json" => ok(&find(&app, id).await?),
         "html" => page(&app, &find(&app, id).await?).await,
         "pdf" => Err(Problem::unsupported("reports are not written as PDF yet; ask for .html")),
-        other => Err(Problem::not_found(format!("there is no form {other:?} of a report; html and json are"))),
+        other => {
+            Err(Problem::not_found(format!("there is no form {other:?} of a report; html and json are")))
+        }
     }
 }
 
 async fn find(app: &App, id: &str) -> Result<StoredReport> {
     let found = report::get(&app.registry, id).await?;
-    found.ok_or_else(|| Problem::not_found(format!("the report `{id}` does not exist, or is still being written")))
+    found.ok_or_else(|| {
+        Problem::not_found(format!("the report `{id}` does not exist, or is still being written"))
+    })
 }
 
 async fn page(app: &App, stored: &StoredReport) -> Result<HttpResponse> {

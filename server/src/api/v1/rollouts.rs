@@ -78,7 +78,11 @@ pub(super) async fn evidence(app: web::Data<App>, id: web::Path<String>) -> Resu
     ok(&rollout::evidence(&app.registry, &id).await?)
 }
 
-pub(super) async fn approve(app: web::Data<App>, who: Identity, id: web::Path<String>) -> Result<HttpResponse> {
+pub(super) async fn approve(
+    app: web::Data<App>,
+    who: Identity,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
     let changed = rollout::approve(&app.registry, &who.actor, &id).await?;
     done(&app, changed).await
 }
@@ -93,7 +97,11 @@ pub(super) async fn pause(
     done(&app, changed).await
 }
 
-pub(super) async fn resume(app: web::Data<App>, who: Identity, id: web::Path<String>) -> Result<HttpResponse> {
+pub(super) async fn resume(
+    app: web::Data<App>,
+    who: Identity,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
     let changed = rollout::resume(&app.registry, &who.actor, &id).await?;
     done(&app, changed).await
 }

@@ -48,8 +48,14 @@ struct Field {
 
 impl Seen {
     fn new(app: &App, service: Service) -> Self {
-        let mut seen =
-            Self { service, ready: false, reason: None, shares: Vec::new(), rollout_id: None, fields: Vec::new() };
+        let mut seen = Self {
+            service,
+            ready: false,
+            reason: None,
+            shares: Vec::new(),
+            rollout_id: None,
+            fields: Vec::new(),
+        };
         match app.inference.route(seen.service.name.as_str()) {
             Ok(route) => {
                 seen.ready = true;

@@ -48,7 +48,9 @@ impl Said {
 fn json_of<T: DeserializeOwned>(name: &str, text: Option<String>) -> Result<Option<T>> {
     let Some(text) = text else { return Ok(None) };
     let parsed = serde_json::from_str(&text);
-    parsed.map(Some).map_err(|error| Problem::unprocessable(format!("`{name}` in the query is not the right JSON: {error}")))
+    parsed.map(Some).map_err(|error| {
+        Problem::unprocessable(format!("`{name}` in the query is not the right JSON: {error}"))
+    })
 }
 
 /// Names as a JSON array, or separated by commas.
@@ -127,7 +129,6 @@ pub(super) async fn profile(app: web::Data<App>, path: web::Path<(ModelName, i64
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

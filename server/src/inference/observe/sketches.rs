@@ -119,7 +119,13 @@ fn window_of<'w>(
     &mut windows[position]
 }
 
-fn add_features(window: &mut Window, profile: &Profile, signature: &Signature, inputs: &[Tensor], rows: usize) {
+fn add_features(
+    window: &mut Window,
+    profile: &Profile,
+    signature: &Signature,
+    inputs: &[Tensor],
+    rows: usize,
+) {
     let columns = profile.features.iter().zip(&mut window.sketch.features).zip(&window.features);
     for ((column, sketch), place) in columns {
         for row in 0..rows {

@@ -86,7 +86,8 @@ impl Trials {
             return;
         }
         let written = |tally: &Tally| tally.segments.iter().all(|segment| !segment.is_changed);
-        let oldest = self.by_rollout.iter().filter(|(_, tally)| written(tally)).min_by_key(|(_, tally)| tally.last_at);
+        let oldest =
+            self.by_rollout.iter().filter(|(_, tally)| written(tally)).min_by_key(|(_, tally)| tally.last_at);
         if let Some(id) = oldest.map(|(id, _)| *id) {
             self.by_rollout.remove(&id);
         }
@@ -168,7 +169,9 @@ fn first(seen: &mut HashSet<u64>, entity: u64) -> u64 {
 }
 
 /// The totals of one arm by counter, as they are stored.
-pub(crate) fn counters(arms: &Arms) -> Vec<(chasqui_pipelines::rollout::Arm, chasqui_pipelines::rollout::Counter, u64)> {
+pub(crate) fn counters(
+    arms: &Arms,
+) -> Vec<(chasqui_pipelines::rollout::Arm, chasqui_pipelines::rollout::Counter, u64)> {
     use chasqui_pipelines::rollout::{Arm, Counter};
     let of = |arm: Arm, counts: &ArmCounts| {
         [
@@ -205,13 +208,7 @@ mod tests {
     }
 
     fn part(trial: &Arc<Trial>, arm: Arm, entity: u64, failed: bool) -> Part {
-        Part {
-            trial: Arc::clone(trial),
-            arm,
-            entities: [entity].into_iter().collect(),
-            failed,
-            slow: false,
-        }
+        Part { trial: Arc::clone(trial), arm, entities: [entity].into_iter().collect(), failed, slow: false }
     }
 
     #[test]
@@ -223,7 +220,8 @@ mod tests {
         trials.count(&part(&trial, Arm::Stable, 6, false), Micros(12));
         let totals = trials.changed();
         assert_eq!(totals.len(), 1);
-        let expected = ArmCounts { requests: 2, entities: 1, errors: 2, error_entities: 1, ..Default::default() };
+        let expected =
+            ArmCounts { requests: 2, entities: 1, errors: 2, error_entities: 1, ..Default::default() };
         assert_eq!(totals[0].arms.canary, expected);
         assert_eq!(totals[0].arms.stable, ArmCounts { requests: 1, entities: 1, ..Default::default() });
         assert!(trials.changed().is_empty());

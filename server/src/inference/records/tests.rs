@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::*;
 use crate::inference::schema::tests::signature;
 use proptest::prelude::*;
@@ -20,16 +18,15 @@ fn refusal(records: &str) -> Problem {
 
 #[test]
 fn reads_records_in_any_order_of_fields() {
-    let text = body(&format!(r#"{GOOD},{{"units":3,"city":"Cu\u0065nca","customer":9,"age":null,"price":-0.5}}"#));
+    let text =
+        body(&format!(r#"{GOOD},{{"units":3,"city":"Cu\u0065nca","customer":9,"age":null,"price":-0.5}}"#));
     let schema = schema();
     let records = parse(text.as_bytes(), &schema, 10).unwrap();
     assert_eq!(records.rows, 2);
-    assert_eq!(records.cells[4..], [
-        Cell::Number(-0.5),
-        Cell::Missing,
-        Cell::Text("Cuenca".into()),
-        Cell::Integer(3)
-    ]);
+    assert_eq!(
+        records.cells[4..],
+        [Cell::Number(-0.5), Cell::Missing, Cell::Text("Cuenca".into()), Cell::Integer(3)]
+    );
     assert!(matches!(&records.cells[2], Cell::Text(Cow::Borrowed("Quito"))));
     assert_eq!(records.key(&schema, 0), None);
     assert_eq!(records.key(&schema, 1).unwrap(), "9");
@@ -71,10 +68,14 @@ fn faults_name_record_field_and_reason() {
 #[test]
 fn malformed_bodies_are_400_and_wrong_ones_422() {
     let status = |text: &str| parse(text.as_bytes(), &schema(), 10).unwrap_err().status().as_u16();
-    for malformed in ["", "{", "[", r#"{"records":[{"price":1"#, r#"{"records":[]}x"#, "{\"records\":[\u{1}]}"] {
+    for malformed in
+        ["", "{", "[", r#"{"records":[{"price":1"#, r#"{"records":[]}x"#, "{\"records\":[\u{1}]}"]
+    {
         assert_eq!(status(malformed), 400, "{malformed}");
     }
-    for wrong in ["[]", "3", "{}", r#"{"records":[]}"#, r#"{"records":{}}"#, r#"{"record":[]}"#, r#"{"records":[3]}"#] {
+    for wrong in
+        ["[]", "3", "{}", r#"{"records":[]}"#, r#"{"records":{}}"#, r#"{"record":[]}"#, r#"{"records":[3]}"#]
+    {
         assert_eq!(status(wrong), 422, "{wrong}");
     }
     assert_eq!(parse(b"{\"records\":[{\"city\":\"\xff\"}]}", &schema(), 10).unwrap_err().status(), 400);
@@ -84,7 +85,7 @@ fn malformed_bodies_are_400_and_wrong_ones_422() {
 
 #[test]
 fn too_many_records_are_refused_before_they_are_read() {
-    let text = body(&vec![GOOD; 3].join(","));
+    let text = body(&[GOOD; 3].join(","));
     assert!(parse(text.as_bytes(), &schema(), 3).is_ok());
     let problem = parse(text.as_bytes(), &schema(), 2).unwrap_err();
     assert!(problem.detail().contains("more than 2 records"), "{}", problem.detail());

@@ -48,6 +48,11 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
 /// An element that knows how it stands in JSON.
 trait Element: Sized {
     fn of<E: de::Error>(cell: Cell<'_>) -> Result<Self, E>;
+
+    /// From a number above the largest signed one; only one type holds it exactly.
+    fn of_large<E: de::Error>(number: u64) -> Result<Self, E> {
+        Self::of(Cell::Number(number as f64))
+    }
 }
 
 fn unfit<E: de::Error>(cell: &Cell<'_>, datatype: DataType) -> E {
@@ -55,22 +60,23 @@ fn unfit<E: de::Error>(cell: &Cell<'_>, datatype: DataType) -> E {
     E::custom(reason)
 }
 
+/// A whole number written as one: `1.0` is a float to every client library, and taking it would hide a wrong
+/// datatype.
+fn whole<T: TryFrom<i64>, E: de::Error>(cell: &Cell<'_>, datatype: DataType) -> Result<T, E> {
+    match cell {
+        Cell::Integer(number) => T::try_from(*number).map_err(|_| unfit(cell, datatype)),
+        Cell::Number(number) => {
+            Err(E::custom(format!("{number} is not a whole number that fits {datatype}")))
+        }
+        other => Err(unfit(other, datatype)),
+    }
+}
+
 macro_rules! integer_elements {
     ($($element:ty => $datatype:ident),*) => {$(
         impl Element for $element {
             fn of<E: de::Error>(cell: Cell<'_>) -> Result<Self, E> {
-                if let Cell::Integer(number) = cell {
-                    if let Ok(number) = number.try_into() {
-                        return Ok(number);
-                    }
-                }
-                Err(match cell {
-                    // `1.0` is a float to every client library; taking it would hide a wrong datatype.
-                    Cell::Number(number) => {
-                        E::custom(format!("{number} is not a whole number that fits {}", DataType::$datatype))
-                    }
-                    other => unfit(&other, DataType::$datatype),
-                })
+                whole(&cell, DataType::$datatype)
             }
         }
     )*};
@@ -82,10 +88,11 @@ integer_elements!(
 
 impl Element for u64 {
     fn of<E: de::Error>(cell: Cell<'_>) -> Result<Self, E> {
-        match cell {
-            Cell::Integer(number) => number.try_into().map_err(|_| unfit(&cell, DataType::Uint64)),
-            other => Err(unfit(&other, DataType::Uint64)),
-        }
+        whole(&cell, DataType::Uint64)
+    }
+
+    fn of_large<E: de::Error>(number: u64) -> Result<Self, E> {
+        Ok(number)
     }
 }
 
@@ -150,7 +157,11 @@ impl<T> Level<'_, '_, T> {
         if wanted == Some(length) && (is_nested || self.depth + 1 == self.shape.len()) {
             return Ok(());
         }
-        Err(E::custom(format!("an array of {length} at depth {} does not follow the shape {:?}", self.depth + 1, self.shape)))
+        Err(E::custom(format!(
+            "an array of {length} at depth {} does not follow the shape {:?}",
+            self.depth + 1,
+            self.shape
+        )))
     }
 }
 
@@ -182,11 +193,15 @@ struct Member<'s, 'v, T>(Level<'s, 'v, T>);
 
 impl<T: Element> Member<'_, '_, T> {
     fn push<E: de::Error>(self, cell: Cell<'_>) -> Result<bool, E> {
+        self.push_value(T::of(cell))
+    }
+
+    fn push_value<E: de::Error>(self, value: Result<T, E>) -> Result<bool, E> {
         let Level { values, count, .. } = self.0;
         if values.len() >= count {
             return Err(E::custom(format!("`data` has more than the {count} elements of its shape")));
         }
-        values.push(T::of(cell)?);
+        values.push(value?);
         Ok(false)
     }
 }
@@ -219,7 +234,10 @@ impl<'de, T: Element> Visitor<'de> for Member<'_, '_, T> {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<bool, E> {
-        self.push(i64::try_from(number).map_or(Cell::Number(number as f64), Cell::Integer))
+        match i64::try_from(number) {
+            Ok(number) => self.push(Cell::Integer(number)),
+            Err(_) => self.push_value(T::of_large(number)),
+        }
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<bool, E> {

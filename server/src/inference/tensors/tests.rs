@@ -1,11 +1,13 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::*;
 use chasqui_runtime::{Outputs, TensorData, TensorSpec};
 use proptest::prelude::*;
 
 fn signature() -> Signature {
-    let spec = |name: &str, datatype, shape: &[i64]| TensorSpec { name: name.into(), datatype, shape: shape.to_vec() };
+    let spec = |name: &str, datatype, shape: &[i64]| TensorSpec {
+        name: name.into(),
+        datatype,
+        shape: shape.to_vec(),
+    };
     Signature {
         inputs: vec![spec("x", DataType::Fp32, &[-1, 2])],
         outputs: vec![spec("label", DataType::Int64, &[-1]), spec("probabilities", DataType::Fp32, &[-1, 2])],
@@ -47,7 +49,10 @@ fn members_may_stand_in_any_order() {
     assert_eq!(numbers(early), [1.0, 2.0]);
     let escaped = "{\r\n\"i\\u006eputs\":[{\"n\\u0061me\":\"\\u0078\",\r\n\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2]}]}";
     assert_eq!(numbers(escaped), [1.0, 2.0]);
-    assert_eq!(numbers(&with("[1,2]", "[0.1234567890123456789012345678901234567890,1e-400]")), [0.123_456_79, 0.0]);
+    assert_eq!(
+        numbers(&with("[1,2]", "[0.1234567890123456789012345678901234567890,1e-400]")),
+        [0.123_456_79, 0.0]
+    );
     assert!(numbers(&with("[1,2]", "[null,1]"))[0].is_nan());
 }
 
@@ -135,8 +140,16 @@ fn whole_numbers_are_exact() {
     assert!(parsed(DataType::Int64, "INT64", "1.0").is_err());
     assert!(parsed(DataType::Int64, "INT64", "null").is_err());
     assert!(parsed(DataType::Uint8, "UINT8", "256").is_err());
+    assert_eq!(
+        parsed(DataType::Uint64, "UINT64", "18446744073709551615").unwrap(),
+        TensorData::U64(vec![u64::MAX])
+    );
+    assert!(parsed(DataType::Uint64, "UINT64", "-1").is_err());
     assert_eq!(parsed(DataType::Bool, "BOOL", "true").unwrap(), TensorData::Bool(vec![true]));
-    assert_eq!(parsed(DataType::Bytes, "BYTES", "\"a\\\"b\"").unwrap(), TensorData::Text(vec!["a\"b".into()]));
+    assert_eq!(
+        parsed(DataType::Bytes, "BYTES", "\"a\\\"b\"").unwrap(),
+        TensorData::Text(vec!["a\"b".into()])
+    );
     assert!(parsed(DataType::Bytes, "BYTES", "null").is_err());
 }
 

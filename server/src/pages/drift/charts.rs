@@ -109,7 +109,7 @@ mod tests {
     fn one_window_makes_no_line() {
         let voice = Voice::new(Language::Es);
         let one = stored(0, verdict(vec![column("a", true)]));
-        assert!(evolution(&[one.clone()], voice).is_none());
+        assert!(evolution(std::slice::from_ref(&one), voice).is_none());
         assert!(evolution(&[one, stored(1, verdict(vec![column("a", true)]))], voice).is_some());
     }
 

@@ -106,10 +106,10 @@ fn holds_say_why() {
 
 #[test]
 fn only_editors_steer_and_only_what_is_under_way() {
-    assert!(view(Phase::Baking, false).actions.is_empty());
-    assert!(view(Phase::Succeeded, true).actions.is_empty());
-    assert!(view(Phase::RollingBack { reason: String::new() }, true).actions.is_empty());
-    let labels: Vec<&str> = view(Phase::Baking, true).actions.iter().map(|action| action.label).collect();
+    assert!(view(Phase::Baking, false).reasoned.is_empty());
+    assert!(view(Phase::Succeeded, true).reasoned.is_empty());
+    assert!(view(Phase::RollingBack { reason: String::new() }, true).reasoned.is_empty());
+    let labels: Vec<&str> = view(Phase::Baking, true).reasoned.iter().map(|action| action.label).collect();
     assert_eq!(labels, ["Pausar", "Retirar la versión nueva"]);
 }
 

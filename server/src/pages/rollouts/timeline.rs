@@ -62,6 +62,9 @@ fn reason(text: &str, plan: &Plan, voice: Voice) -> String {
     if let Some(step) = text.strip_prefix("step ").and_then(|rest| rest.strip_suffix(" is done")) {
         return fill(t.why_step_done, &[("step", step)]);
     }
+    if let Some((pipeline, _)) = text.strip_prefix("pipeline ").and_then(|rest| rest.rsplit_once(", run ")) {
+        return fill(t.why_pipeline, &[("name", &voice.quoted(pipeline))]);
+    }
     held(text, plan, voice)
         .or_else(|| by_a_person(text, voice))
         .or_else(|| breach(text, plan, voice))
@@ -146,6 +149,7 @@ mod tests {
     #[test]
     fn the_machine_s_reasons_are_told_in_spanish() {
         assert_eq!(say("step 2 is done"), "El paso 2 terminó sin señales en contra.");
+        assert_eq!(say("pipeline ventas, run 7"), "Lo inició la receta de entrenamiento «ventas».");
         assert_eq!(say("approved by ana"), "Lo aprobó ana.");
         assert_eq!(say("aborted by ana: ventas: bajan"), "Lo detuvo ana: ventas: bajan");
         assert_eq!(say("paused by ana: "), "Lo pausó ana");
