@@ -16,6 +16,8 @@ use crate::problem::{Problem, Result};
 /// One alert in a list.
 pub(super) struct AlertView {
     pub(super) id: String,
+    /// Where the form that marks it as seen goes.
+    pub(super) action: String,
     pub(super) badge: String,
     pub(super) title: String,
     pub(super) service: String,
@@ -26,10 +28,13 @@ pub(super) struct AlertView {
 }
 
 impl AlertView {
-    pub(super) fn new(alert: &Alert, voice: Voice) -> Self {
+    /// `back` is the page that the form leads back to.
+    pub(super) fn new(alert: &Alert, back: &str, voice: Voice) -> Self {
+        let back: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
         let seen = alert.acknowledged_by.as_deref().filter(|_| alert.acknowledged_at.is_some());
         Self {
             id: alert.id.clone(),
+            action: format!("/alerts/{}/acknowledge?next={back}", segment(&alert.id)),
             badge: page::badge(level_of(&alert.severity), voice.language()),
             title: title(alert, voice),
             service: clip(&alert.service),
@@ -120,6 +125,16 @@ mod tests {
         assert!(title(&drift, en).ends_with(": “precio” and “ciudad”."));
         let gate = alert("gate", "normal", json!({"verdict": {"verdict": "undecided", "candidate": 7}}));
         assert!(title(&gate, en).starts_with("Version 7 of “ventas” cannot be told"));
+    }
+
+    #[test]
+    fn the_form_leads_back_to_names_of_any_kind() {
+        let view = AlertView::new(
+            &alert("gate", "normal", json!({})),
+            "/services/a%C3%B1o",
+            Voice::new(Language::Es),
+        );
+        assert_eq!(view.action, "/alerts/1/acknowledge?next=%2Fservices%2Fa%25C3%25B1o");
     }
 
     #[test]

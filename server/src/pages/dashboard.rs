@@ -113,7 +113,12 @@ impl DashboardView {
         Self {
             lead: lead(&rows.services, voice),
             cards: services.into_iter().map(|facts| Card::new(facts, voice)).collect(),
-            alerts: rows.alerts.iter().take(ALERTS_SHOWN).map(|alert| AlertView::new(alert, voice)).collect(),
+            alerts: rows
+                .alerts
+                .iter()
+                .take(ALERTS_SHOWN)
+                .map(|alert| AlertView::new(alert, "/", voice))
+                .collect(),
             more_alerts: (hidden > 0).then(|| voice.many(voice.t.more_alerts, hidden)),
             jobs: rows.jobs.iter().map(|job| JobView::new(job, voice)).collect(),
             reports: reports.into_iter().map(|stored| ReportView::new(stored, voice)).collect(),
@@ -174,13 +179,13 @@ mod tests {
         let voice = Voice::new(Language::Es);
         assert_eq!(lead(&[], voice), "Todavía no hay ningún servicio.");
         assert_eq!(lead(&[facts("ventas")], voice), "Un servicio responde y no necesita atención.");
-        let broken = Facts { is_unready: true, ..facts("fraude") };
+        let broken = Facts { is_ready: Some(false), ..facts("fraude") };
         assert_eq!(lead(&[facts("ventas"), broken], voice), "1 servicio de 2 necesita atención: «fraude».");
     }
 
     #[test]
     fn what_needs_attention_comes_first() {
-        let broken = Facts { is_unready: true, ..facts("zeta") };
+        let broken = Facts { is_ready: Some(false), ..facts("zeta") };
         let rows = Rows { services: vec![facts("alfa"), broken], alerts: Vec::new(), jobs: Vec::new() };
         let view = DashboardView::new(&rows, Voice::new(Language::En));
         assert_eq!(view.cards[0].name, "zeta");

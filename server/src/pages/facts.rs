@@ -30,8 +30,8 @@ pub(super) struct Facts {
     pub(super) service: Service,
     /// The version that answers whoever no rollout sends elsewhere.
     pub(super) serving: Option<Version>,
-    /// It cannot answer.
-    pub(super) is_unready: bool,
+    /// Whether this replica can answer; none while it has not looked yet.
+    pub(super) is_ready: Option<bool>,
     pub(super) traffic: Traffic,
     /// The rollout under way.
     pub(super) rollout: Option<Rollout>,
@@ -83,7 +83,7 @@ impl Facts {
         let verdict = serving.as_ref().and_then(|version| newest_of(version, verdicts));
         let route = app.inference.table().services.get(name.as_str()).cloned();
         Ok(Self {
-            is_unready: matches!(route, Some(Entry::NotReady(_))),
+            is_ready: route.as_ref().map(|entry| matches!(entry, Entry::Ready(_))),
             traffic: route.as_ref().map(Traffic::of).unwrap_or_default(),
             rollout: rollouts.iter().find(|rollout| rollout.service == name.as_str()).cloned(),
             alerts: alerts.iter().filter(|alert| alert.service == name.as_str()).cloned().collect(),
@@ -96,7 +96,7 @@ impl Facts {
 
     /// The level of the service: the most serious of what is open; none while nothing is known.
     pub(super) fn level(&self) -> Option<Level> {
-        if self.is_unready {
+        if self.is_ready == Some(false) {
             return Some(Level::Urgente);
         }
         let of_alerts = self.alerts.iter().map(|alert| level_of(&alert.severity)).max();
@@ -119,7 +119,7 @@ impl Facts {
     pub(super) fn badge(&self, voice: Voice) -> String {
         match self.level() {
             Some(level) => page::badge(level, voice.language()),
-            None if self.traffic.predictions > 0 => picture::badge(Level::Normal, voice.t.state_ready),
+            None if self.is_ready == Some(true) => picture::badge(Level::Normal, voice.t.state_ready),
             None => page::neutral_badge(voice.t.state_unknown),
         }
     }
@@ -128,7 +128,7 @@ impl Facts {
     pub(super) fn edge(&self) -> &'static str {
         match self.level() {
             Some(level) => level.code(),
-            None if self.traffic.predictions > 0 => Level::Normal.code(),
+            None if self.is_ready == Some(true) => Level::Normal.code(),
             None => "neutral",
         }
     }
@@ -137,7 +137,7 @@ impl Facts {
     pub(super) fn sentence(&self, voice: Voice) -> String {
         let is_watched = self.serving.as_ref().is_some_and(|version| version.profile_sha256.is_some());
         match &self.verdict {
-            _ if self.is_unready => voice.t.not_ready.into(),
+            _ if self.is_ready == Some(false) => voice.t.not_ready.into(),
             Some(stored) => drift::sentence(&stored.verdict, voice),
             None if self.serving.is_some() && !is_watched => voice.t.drift_unwatched.into(),
             None => voice.t.drift_waiting.into(),
@@ -229,7 +229,7 @@ pub(super) mod tests {
         Facts {
             service,
             serving: None,
-            is_unready: false,
+            is_ready: None,
             traffic: Traffic::default(),
             rollout: None,
             verdict: None,
@@ -258,6 +258,8 @@ pub(super) mod tests {
         assert_eq!(facts.level(), None);
         assert_eq!(facts.edge(), "neutral");
         assert!(facts.badge(Voice::new(Language::Es)).contains("Sin datos todavía"));
+        let ready = Facts { is_ready: Some(true), ..facts };
+        assert!(ready.badge(Voice::new(Language::Es)).contains("Responde"));
     }
 
     #[test]
@@ -265,7 +267,7 @@ pub(super) mod tests {
         let mut facts = facts("ventas");
         facts.alerts = vec![alert("normal"), alert("importante"), alert("atencion")];
         assert_eq!(facts.level(), Some(Level::Importante));
-        facts.is_unready = true;
+        facts.is_ready = Some(false);
         assert_eq!(facts.level(), Some(Level::Urgente));
         assert!(facts.needs_attention());
     }

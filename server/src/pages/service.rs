@@ -55,7 +55,6 @@ struct ServicePage {
 /// What the page of a service shows.
 struct ServiceView {
     name: String,
-    href: String,
     badge: String,
     edge: &'static str,
     call: &'static str,
@@ -170,6 +169,7 @@ impl ServiceView {
     fn new(rows: &Rows, may_edit: bool, voice: Voice) -> Self {
         let (facts, t) = (&rows.facts, voice.t);
         let name = facts.service.name.as_str();
+        let href = format!("/services/{}", segment(name));
         let champion = Stat {
             label: t.champion,
             value: facts.champion(voice),
@@ -180,7 +180,6 @@ impl ServiceView {
         let call = facts.level().filter(|level| *level > Level::Normal);
         let drift = facts.verdict.as_ref();
         Self {
-            href: format!("/services/{}", segment(name)),
             name: clip(name),
             badge: facts.badge(voice),
             edge: facts.edge(),
@@ -200,7 +199,7 @@ impl ServiceView {
             has_more_versions: rows.has_more_versions,
             runs: rows.runs.iter().map(|run| RunView::new(run, voice)).collect(),
             jobs,
-            alerts: rows.alerts.iter().map(|alert| AlertView::new(alert, voice)).collect(),
+            alerts: rows.alerts.iter().map(|alert| AlertView::new(alert, &href, voice)).collect(),
             reports: facts.reports.iter().map(|stored| ReportView::new(stored, voice)).collect(),
         }
     }
