@@ -209,7 +209,7 @@ impl Running {
         match app.log.seal_all(&app.registry).await {
             Ok(sealed) => tracing::info!(log.records = sealed.records, "the prediction log is sealed"),
             Err(error) => {
-                tracing::warn!(error = %error, "the prediction log stays local; the next start seals it")
+                tracing::warn!(error = %error, "the prediction log stays local; the next start seals it");
             }
         }
         app.registry.db.close().await;

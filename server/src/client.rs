@@ -47,7 +47,7 @@ impl Client {
         // The whole process has one TLS provider; a second installation changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(300))
+            .timeout(Duration::from_mins(5))
             .build()
             .map_err(|source| ClientError::Transport { url: url.into(), source })?;
         Ok(Self { base, key: key.into(), http })

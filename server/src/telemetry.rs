@@ -32,7 +32,7 @@ pub fn install(config: &Config) -> Result<(), ConfigError> {
         // A panic inside a model is contained and counted where it is caught; here it is one line, not a page.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(target: PANIC, panic.place = place, "panicked: {message}");
+        tracing::error!(target: PANIC, place, "panicked: {message}");
     }));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An embedding program may have its own subscriber; then ours is not needed.

@@ -109,6 +109,8 @@ async fn the_first_run_makes_the_service_and_is_told_as_it_goes() {
     let profile = server.get("/api/v1/models/ventas/versions/1/profile").await.ok();
     assert_eq!(profile["features"].as_array().unwrap().len(), 2);
 
+    // Routing follows what the worker did within its poll.
+    server.wait_for("/api/v1/services/ventas", |service| service["ready"] == true).await;
     let body = json!({ "records": [{ "price": 5.0, "store": "Quito" }] });
     let answer = server.post("/api/v1/services/ventas/predict", &body).await.ok();
     let value = answer["predictions"][0]["value"].as_f64().unwrap();

@@ -80,6 +80,9 @@ async fn bring_in(server: &Server, rollout: &str) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(server.get("/api/v1/models/ventas/aliases/champion").await.ok()["version"], 2);
+    // Routing follows what the worker did within its poll.
+    let all = json!([{ "version": 2, "share": 1.0 }]);
+    server.wait_for("/api/v1/services/ventas", |service| service["shares"] == all).await;
     let body = json!({ "records": [{ "price": 5.0, "store": "Quito" }] });
     let answer = server.post("/api/v1/services/ventas/predict", &body).await.ok();
     let value = answer["predictions"][0]["value"].as_f64().unwrap();

@@ -17,7 +17,7 @@ learner = { kind = "linear" }
 
 [triggers]
 drift = true
-cooldown = "1h"
+cooldown = "0s"
 "#;
 
 /// Four weeks of history; each begins on a Thursday, as the weeks of 1970 did.

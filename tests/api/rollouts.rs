@@ -168,6 +168,8 @@ async fn a_good_canary_becomes_the_champion() {
     assert_eq!(rollout["status"], "succeeded", "{rollout}");
     assert!(versions["1"] > 0 && versions["2"] > 0, "{versions:?}");
     assert_eq!(server.get("/api/v1/models/ventas/aliases/champion").await.ok()["version"], 2);
+    let all = json!([{ "version": 2, "share": 1.0 }]);
+    server.wait_for("/api/v1/services/ventas", |service| service["shares"] == all).await;
     let body = json!({ "records": [{ "price": 2, "store": "Quito" }] });
     let answer = server.post("/api/v1/services/ventas/predict", &body).await;
     assert_eq!((answer.header("x-model-version"), answer.header("x-rollout-id")), (Some("2"), None));

@@ -1,5 +1,6 @@
 //! The outside programs of the tests, named by environment variables that `tests/run` sets. Where one is
 //! absent the test says so and skips.
+#![expect(clippy::print_stderr, reason = "a test that skips says so")]
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub const ADMIN_KEY: &str = "test-admin-key-of-32-characters-x";
 
 /// How long a start, a stop or an awaited state may take on a machine that is also building.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The binary under test: `CHASQUI_BIN`, else the one beside this test's own folder.
 pub fn binary() -> PathBuf {

@@ -1,5 +1,6 @@
 //! Real data through a real server: each journey is a script that anyone can run by hand.
 
+#![expect(clippy::print_stdout, reason = "a journey tells what it saw")]
 use std::process::Command;
 
 use chasqui_tests::{binary, python};
@@ -10,7 +11,7 @@ fn travel(script: &str) {
     let path = format!("{}/journeys/{script}", env!("CARGO_MANIFEST_DIR"));
     let done = Command::new(python).arg(path).env("CHASQUI_BIN", binary()).output().expect("Python starts");
     let told = String::from_utf8_lossy(&done.stdout);
-    eprintln!("{told}");
+    print!("{told}");
     assert!(done.status.success(), "{script}:\n{told}\n{}", String::from_utf8_lossy(&done.stderr));
 }
 

@@ -159,7 +159,7 @@ impl Remote {
                 }
                 let version = client.upload(Method::POST, &path, "application/octet-stream", bytes).await?;
                 self.show(&version, |v| {
-                    output::line(format!("{model} version {}, sha256 {}", v["version"], text(&v["sha256"])))
+                    output::line(format!("{model} version {}, sha256 {}", v["version"], text(&v["sha256"])));
                 });
             }
             ModelCommand::List { model: None } => {
@@ -226,12 +226,11 @@ impl Remote {
                 client.post(&path, &json!({ "version": version, "steps": steps })).await?
             }
             RolloutCommand::Status { rollout } => {
-                match client.get(&format!("/api/v1/rollouts/{}", segment(&rollout))).await {
-                    Ok(found) => found,
-                    Err(_) => {
-                        let path = format!("/api/v1/services/{}/rollouts?limit=1", segment(&rollout));
-                        client.get(&path).await?["items"][0].clone()
-                    }
+                if let Ok(found) = client.get(&format!("/api/v1/rollouts/{}", segment(&rollout))).await {
+                    found
+                } else {
+                    let path = format!("/api/v1/services/{}/rollouts?limit=1", segment(&rollout));
+                    client.get(&path).await?["items"][0].clone()
                 }
             }
             RolloutCommand::Abort { rollout, reason } => {

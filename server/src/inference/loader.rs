@@ -77,7 +77,7 @@ impl Loader {
             match self.poll().await {
                 Ok(()) => self.last_poll = Instant::now(),
                 Err(error) => {
-                    tracing::warn!(error = %error, "routing could not be compared; the last table serves")
+                    tracing::warn!(error = %error, "routing could not be compared; the last table serves");
                 }
             }
             self.metrics.routing_age.set(self.last_poll.elapsed().as_secs_f64());

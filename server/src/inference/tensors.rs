@@ -172,7 +172,7 @@ impl<'de> Visitor<'de> for RequestSeed {
                 Some(0) => request.id = map.next_value::<Option<Text<'_>>>()?.map(|text| text.0),
                 Some(1) => request.key = map.next_value_seed(ParametersSeed)?,
                 Some(2) => {
-                    request.inputs = map.next_value_seed(InputsSeed { body_bytes: self.body_bytes })?
+                    request.inputs = map.next_value_seed(InputsSeed { body_bytes: self.body_bytes })?;
                 }
                 Some(_) => request.outputs = map.next_value_seed(OutputsSeed)?,
                 // The protocol grows by members that older servers ignore.
@@ -280,7 +280,7 @@ impl<'de> Visitor<'de> for InputSeed {
             match (position, &shape, datatype) {
                 (Some(0), ..) => name = Some(map.next_value::<Text<'_>>()?.0),
                 (Some(1), ..) => {
-                    shape = Some(checked_shape(&map.next_value::<Vec<i64>>()?, self.body_bytes)?)
+                    shape = Some(checked_shape(&map.next_value::<Vec<i64>>()?, self.body_bytes)?);
                 }
                 (Some(2), ..) => datatype = Some(map.next_value::<DataType>()?),
                 (Some(3), Some(shape), Some(datatype)) => {
