@@ -38,6 +38,8 @@ pub(super) struct Answered {
     pub target: Arc<Target>,
     /// The trial that its rows were part of, and the side that answered.
     pub trial: Option<(Arc<Trial>, Arm)>,
+    /// `x-rollout-id`: of the rollout that routed them, also when its canary failed and stable answered.
+    pub rollout: Option<HeaderValue>,
     /// What was asked, in the order of the signature.
     pub inputs: Vec<Tensor>,
     /// What was answered.
@@ -58,12 +60,14 @@ pub(super) fn ask(
     build: &mut dyn FnMut(&Target) -> Result<Vec<Tensor>, String>,
 ) -> Result<Answered, Problem> {
     let arm = choice.trial.map(|(_, arm)| arm);
+    let rollout = choice.trial.map(|(trial, _)| trial.header.clone());
     let (failure, inputs) = match attempt(choice.target, build) {
         Ok((inputs, outputs)) => {
             let trial = choice.trial.map(|(trial, arm)| (Arc::clone(trial), arm));
             return Ok(Answered {
                 target: Arc::clone(choice.target),
                 trial,
+                rollout,
                 inputs,
                 outputs,
                 ids: SmallVec::new(),
@@ -75,8 +79,9 @@ pub(super) fn ask(
     if arm != Some(Arm::Canary) {
         return Err(refuse(inference, route, choice, entities, call, &failure));
     }
-    // What fails on stable as well is the request's fault, or an outage of both: it does not speak against
-    // the canary alone.
+    // What stable calls a wrong input as well is the request's fault and counts against nobody; what fails there
+    // too counts against the canary as a failed stable request counts against stable, so that an outage of both
+    // stays balanced.
     match attempt(&route.stable, build) {
         Ok((inputs, outputs)) => {
             choice.target.metrics.errors.inc();
@@ -90,6 +95,7 @@ pub(super) fn ask(
             Ok(Answered {
                 target: Arc::clone(&route.stable),
                 trial: None,
+                rollout,
                 inputs,
                 outputs,
                 ids: SmallVec::new(),
@@ -236,7 +242,3 @@ fn new_id(at: Micros) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
-/// `x-rollout-id` of an answer.
-pub(super) fn rollout_header(trial: Option<&(Arc<Trial>, Arm)>) -> Option<HeaderValue> {
-    trial.map(|(trial, _)| trial.header.clone())
-}

@@ -8,7 +8,7 @@ use chasqui_runtime::{Tensor, TensorData, Value, prediction};
 use rand::RngExt;
 use smallvec::SmallVec;
 
-use super::execute::{Answered, Call, ask, log, rollout_header, tell};
+use super::execute::{Answered, Call, ask, log, tell};
 use super::records::{Records, parse};
 use super::route::{Choice, Pin, choose, pinned};
 use super::schema::{Plan, Schema};
@@ -153,8 +153,8 @@ fn render(route: &ServiceRoute, records: &Records<'_>, groups: &[Group<'_>], ans
         one(&mut body, &answers[group], place);
     }
     body.extend_from_slice(b"]}");
-    let trial = answers.iter().find_map(|answered| answered.trial.as_ref());
-    Answer { body, version: version_header(answers), rollout: rollout_header(trial) }
+    let rollout = answers.iter().find_map(|answered| answered.rollout.clone());
+    Answer { body, version: version_header(answers), rollout }
 }
 
 /// One version's number, or several separated by commas.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chasqui_runtime::Tensor;
 use rand::RngExt;
 
-use super::execute::{Answered, Call, ask, log, rollout_header, tell};
+use super::execute::{Answered, Call, ask, log, tell};
 use super::route::{Choice, Pin, choose, pinned};
 use super::snapshot::{ServiceRoute, Target};
 use super::tensors::{InferRequest, parse};
@@ -46,7 +46,7 @@ pub(super) fn answer(
     let rendered = Answer {
         body: render(route, &request, &answered),
         version: answered.target.header.clone(),
-        rollout: rollout_header(answered.trial.as_ref()),
+        rollout: answered.rollout.clone(),
     };
     tell(inference, route, answered, &entities, call);
     Ok(rendered)
