@@ -241,4 +241,3 @@ fn new_id(at: Micros) -> Uuid {
     let random: [u8; 10] = rand::rng().random();
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
-
