@@ -16,6 +16,7 @@ pub(super) static EN: Texts = Texts {
     automatic: "Chasqui, by itself",
 
     lead_none: "There is no service yet.",
+    lead_only: "The service {name} needs attention.",
     lead_calm: [
         "One service answers and needs no attention.",
         "{n} services answer and none needs attention.",

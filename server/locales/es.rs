@@ -16,6 +16,7 @@ pub(super) static ES: Texts = Texts {
     automatic: "Chasqui, automáticamente",
 
     lead_none: "Todavía no hay ningún servicio.",
+    lead_only: "El servicio {name} necesita atención.",
     lead_calm: [
         "Un servicio responde y no necesita atención.",
         "{n} servicios responden y ninguno necesita atención.",

@@ -140,6 +140,9 @@ fn lead(services: &[Facts], voice: Voice) -> String {
     if troubled.is_empty() {
         return voice.many(t.lead_calm, services.len());
     }
+    if services.len() == 1 {
+        return fill(t.lead_only, &[("name", &voice.list(&troubled))]);
+    }
     let names = voice.list(troubled.get(..3).unwrap_or(&troubled));
     let all = voice.format.count(services.len() as u64);
     voice.many_with(t.lead_attention, troubled.len(), &[("all", &all), ("names", &names)])
@@ -179,8 +182,9 @@ mod tests {
         let voice = Voice::new(Language::Es);
         assert_eq!(lead(&[], voice), "Todavía no hay ningún servicio.");
         assert_eq!(lead(&[facts("ventas")], voice), "Un servicio responde y no necesita atención.");
-        let broken = Facts { is_ready: Some(false), ..facts("fraude") };
-        assert_eq!(lead(&[facts("ventas"), broken], voice), "1 servicio de 2 necesita atención: «fraude».");
+        let broken = || Facts { is_ready: Some(false), ..facts("fraude") };
+        assert_eq!(lead(&[broken()], voice), "El servicio «fraude» necesita atención.");
+        assert_eq!(lead(&[facts("ventas"), broken()], voice), "1 servicio de 2 necesita atención: «fraude».");
     }
 
     #[test]

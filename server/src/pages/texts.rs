@@ -27,6 +27,7 @@ pub(super) struct Texts {
     pub(super) automatic: &'static str,
     // The dashboard.
     pub(super) lead_none: &'static str,
+    pub(super) lead_only: &'static str,
     pub(super) lead_calm: [&'static str; 2],
     pub(super) lead_attention: [&'static str; 2],
     pub(super) services: &'static str,

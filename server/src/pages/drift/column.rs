@@ -33,9 +33,8 @@ impl ColumnView {
             (ColumnKind::Number, Some(before), Some(after)) => voice.pair(before, after),
             _ => (typical(&column.before, column.kind, voice), typical(&column.after, column.kind, voice)),
         };
-        let importance = column
-            .importance
-            .map(|share| (picture::bar(share, "quiet"), voice.format.percent_with(share, 0)));
+        let importance =
+            column.importance.map(|share| (picture::bar(share, "quiet"), whole_percent(share, voice)));
         Self {
             name: if is_answer { voice.t.answers_column.into() } else { clip(&column.name) },
             has_changed: column.drifted || column.missing_changed,
@@ -52,6 +51,15 @@ impl ColumnView {
                 plain(column.effect_floor),
             ],
         }
+    }
+}
+
+/// A share in whole percents; a little is not told as nothing.
+fn whole_percent(share: f64, voice: Voice) -> String {
+    if share > 0.0 && share < 0.005 {
+        format!("< {}", voice.format.percent_with(0.01, 0))
+    } else {
+        voice.format.percent_with(share, 0)
     }
 }
 
@@ -154,6 +162,13 @@ mod tests {
     fn a_mean_that_moved_is_told_before_and_after() {
         assert_eq!(say(&column("precio", true)), "El promedio pasó de 100,0 a 80,0.");
         assert_eq!(say(&column("precio", false)), "Sin cambio importante.");
+    }
+
+    #[test]
+    fn a_little_is_not_told_as_nothing() {
+        let voice = Voice::new(Language::Es);
+        let told = [0.0, 0.001, 0.25].map(|share| whole_percent(share, voice));
+        assert_eq!(told, ["0 %", "< 1 %", "25 %"]);
     }
 
     #[test]
