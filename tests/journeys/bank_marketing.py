@@ -13,7 +13,7 @@ from replay import ENDED, Replay, as_csv, moment, sabotaged, see_it_rolled_back
 
 NUMERIC = ["age", "campaign", "pdays", "previous", "emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m",
            "nr.employed"]
-CATEGORICAL = ["job", "marital", "education", "default", "housing", "loan", "contact", "poutcome"]
+CATEGORICAL = ["job", "marital", "education", "default", "housing", "loan", "contact"]
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 LEARNED = 12000  # the first calls, May and June 2008
 REPLAYED_EVERY = 2  # one call in two is replayed
@@ -114,10 +114,10 @@ def main():
             of_day = list(of_day)
             replay.tell_outcomes(day)
             for row, said in zip(of_day, replay.predict(of_day, day, lambda r: {"label": r["y"]})):
-                months.setdefault(day[:7], {}).setdefault(said["version"], []).append((said["probability"], row["y"] == "yes"))
+                months.setdefault(day[:7], {}).setdefault(said["version"], []).append((said["probabilities"]["yes"], row["y"] == "yes"))
             if not found and (verdicts := replay.drifted()):
                 found = verdicts[0]
-                columns = [(f["name"], round(f["statistic"], 3)) for f in found["features"] if f["drifted"]]
+                columns = [(f["name"], round(f["statistic"], 3)) for f in found["verdict"]["features"] if f["drifted"]]
                 print(f"  drift found in the week that ended {moment(found['window_end'])}, replaying {day}: {columns}")
             rollout = replay.rollout()
             if rollout and rollout["status"] in ENDED and rollout["id"] not in ended:
@@ -138,7 +138,7 @@ def main():
         champion = chasqui.get(f"/models/deposit/versions/{serving}")
         send = ((lambda part=live[i:i + 100]: replay.predict(part, part[0]["date"], lambda r: {"label": r["y"]}))
                 for i in range(0, len(live), 100))
-        see_it_rolled_back(chasqui, replay, "deposit", sabotaged(champion["signature"], "campaign", 3, classes=2),
+        see_it_rolled_back(chasqui, replay, "deposit", sabotaged(champion["signature"], "campaign", 3, champion["signature"]["classes"]),
                            {"steps": [{"weight": 0.2, "hold": "30s", "min_requests": 500}],
                             "metrics": ["errors", "latency"]}, send)
         check(chasqui.get("/models/deposit/aliases/champion")["version"] == serving, "the champion still serves")

@@ -4,6 +4,7 @@ Data: daily transactions of the 54 stores of Corporación Favorita (Ecuador), 20
 16 April 2016 (magnitude 7.8, Manabí) changed how the stores of the coast sold beside the rest of the chain.
 """
 
+import time
 from datetime import date
 from itertools import groupby
 
@@ -75,15 +76,20 @@ def main():
 
         replay = Replay(chasqui, "transactions", FEATURES, "store")
         found, promoted, weeks = None, None, {}
-        for n, (day, of_day) in enumerate(days):
-            told = replay.tell_outcomes(day)
+        for day, of_day in days:
+            replay.tell_outcomes(day)
+            if not found and date.fromisoformat(day).isoweekday() == 5:  # weeks of monitoring end with Wednesday
+                replay.let_the_week_be_judged(day)
             for row, said in zip(of_day, replay.predict(of_day, day, lambda r: {"value": r["transactions"]})):
                 week = weeks.setdefault(date.fromisoformat(day).strftime("%G-W%V"), {})
                 week.setdefault(said["version"], []).append(abs(said["value"] - row["transactions"]))
             if not found and (verdicts := replay.drifted()):
                 found = verdicts[0]
-                columns = [(f["name"], round(f["statistic"], 3)) for f in found["features"] if f["drifted"]]
+                columns = [(f["name"], round(f["statistic"], 3)) for f in found["verdict"]["features"] if f["drifted"]]
                 print(f"  drift found in the week that ended {moment(found['window_end'])}, replaying {day}: {columns}")
+                replay.let_jobs_end()
+            if found and not promoted:
+                time.sleep(0.3)
             if found and not promoted and (rollout := replay.rollout()) and rollout["status"] in ENDED:
                 promoted = rollout
                 print(f"  {rollout['status']} on {day}: {replay.by_version}")

@@ -32,7 +32,7 @@ def rows(folder):
             week = [p for p in past[:7] if p is not None]
             names = {"Ecuador", place["city"], place["state"]}
             made.append({
-                "date": day.isoformat(), "store": store, "city": place["city"], "type": place["type"],
+                "date": day.isoformat(), "store": int(store), "city": place["city"], "type": place["type"],
                 "day_of_week": day.isoweekday(), "day_of_month": day.day, "month": day.month,
                 "payday": int(day.day in (15, 16) or (day + timedelta(1)).month != day.month or day.day == 1),
                 "holiday": int(bool(holidays[day] & names)),
@@ -47,5 +47,5 @@ def rows(folder):
         chain[row["date"]].append(row["trend"])
     for row in made:
         row["trend"] = round(row["trend"] / median(chain[row["date"]]), 4)
-    made.sort(key=lambda r: (r["date"], int(r["store"])))
+    made.sort(key=lambda r: (r["date"], r["store"]))
     return made

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from datetime import datetime, timezone
 
 import onnx
@@ -61,6 +62,23 @@ class Replay:
         items = self.chasqui.get(f"/services/{self.service}/rollouts")["items"]
         return max(items, key=lambda r: r["created_at"]) if items else None
 
+    def let_the_week_be_judged(self, day, seconds=6):
+        """Waits until the weeks that ended before `day` have their verdicts, as they would have in a real night."""
+        latest = int(datetime.fromisoformat(instant(day)).timestamp() * 1e6) - 8 * 86400 * 10**6
+        for _ in range(seconds * 5):
+            items = self.chasqui.get(f"/services/{self.service}/drift?limit=1")["items"]
+            if items and items[0]["window_end"] > latest:
+                return
+            time.sleep(0.2)
+
+    def let_jobs_end(self, seconds=60):
+        """Waits until nothing is queued or at work."""
+        for _ in range(seconds * 5):
+            jobs = self.chasqui.get("/jobs?limit=20")["items"]
+            if all(j["state"] not in ("queued", "running") for j in jobs):
+                return
+            time.sleep(0.2)
+
     def drifted(self):
         """Verdicts that found drift, oldest first."""
         found = [v for v in self.chasqui.get(f"/services/{self.service}/drift?limit=1000")["items"] if v["drifted"]]
@@ -71,7 +89,7 @@ def moment(micros):
     return datetime.fromtimestamp(micros / 1e6, timezone.utc).date().isoformat()
 
 
-def sabotaged(signature, feature, rows_known, classes=0):
+def sabotaged(signature, feature, rows_known, classes=()):
     """A candidate with a common fault: its table of levels was cut short, so that it fails for some inputs.
 
     It looks `feature` up in `rows_known` learned values; a larger one is out of range. With `classes`, it
@@ -88,15 +106,17 @@ def sabotaged(signature, feature, rows_known, classes=0):
     if classes:
         nodes += [helper.make_node("Sub", ["one", "score"], ["other"]),
                   helper.make_node("Concat", ["other", "score"], ["probabilities"], axis=1),
-                  helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0)]
+                  helper.make_node("ArgMax", ["probabilities"], ["winner"], axis=1, keepdims=0),
+                  helper.make_node("LabelEncoder", ["winner"], ["label"], domain="ai.onnx.ml",
+                                   keys_int64s=list(range(len(classes))), values_strings=classes)]
         tensors.append(helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]))
-        outputs = [helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
-                   helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, classes])]
+        outputs = [helper.make_tensor_value_info("label", TensorProto.STRING, [None]),
+                   helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(classes)])]
     else:
         nodes.append(helper.make_node("Identity", ["score"], ["variable"]))
         outputs = [helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 1])]
     graph = helper.make_graph(nodes, "sabotaged", inputs, outputs, tensors)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)], ir_version=8)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
