@@ -100,16 +100,13 @@ def sabotaged(signature, feature, rows_known, classes=()):
     nodes = [helper.make_node("Cast", [feature], ["index"], to=TensorProto.INT64),
              helper.make_node("Reshape", ["index", "flat"], ["row"]),
              helper.make_node("Gather", ["table", "row"], ["score"], axis=0)]
-    table = [0.1 + 0.01 * i for i in range(rows_known)] if classes else [1500.0 + i for i in range(rows_known)]
+    table = [(-1.0 if classes else 1500.0) + 0.1 * i for i in range(rows_known)]
     tensors = [helper.make_tensor("table", TensorProto.FLOAT, [rows_known, 1], table),
                helper.make_tensor("flat", TensorProto.INT64, [1], [-1])]
     if classes:
-        nodes += [helper.make_node("Sub", ["one", "score"], ["other"]),
-                  helper.make_node("Concat", ["other", "score"], ["probabilities"], axis=1),
-                  helper.make_node("ArgMax", ["probabilities"], ["winner"], axis=1, keepdims=0),
-                  helper.make_node("LabelEncoder", ["winner"], ["label"], domain="ai.onnx.ml",
-                                   keys_int64s=list(range(len(classes))), values_strings=classes)]
-        tensors.append(helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]))
+        nodes.append(helper.make_node(
+            "LinearClassifier", ["score"], ["label", "probabilities"], domain="ai.onnx.ml", coefficients=[-1.0, 1.0],
+            intercepts=[0.0, 0.0], classlabels_strings=list(classes), post_transform="SOFTMAX"))
         outputs = [helper.make_tensor_value_info("label", TensorProto.STRING, [None]),
                    helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(classes)])]
     else:
