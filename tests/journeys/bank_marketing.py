@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from chasqui import Chasqui, check, shared_data
-from replay import ENDED, Replay, as_csv, moment, sabotaged, see_it_rolled_back
+from replay import ENDED, Replay, as_csv, hold_still, moment, sabotaged, see_it_rolled_back
 
 NUMERIC = ["age", "campaign", "pdays", "previous", "emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m",
            "nr.employed"]
@@ -133,6 +133,7 @@ def main():
             print(f"    {month} " + ", ".join(f"version {v}: AUC {auc(p):.3f}, log loss {log_loss(p):.3f} ({len(p)})"
                                               for v, p in sorted(by_version.items())))
 
+        hold_still(chasqui, replay, "deposit", PIPELINE)
         print("A sabotaged candidate: it fails from the third call to the same person on")
         serving = chasqui.get("/models/deposit/aliases/champion")["version"]
         champion = chasqui.get(f"/models/deposit/versions/{serving}")

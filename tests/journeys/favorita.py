@@ -10,7 +10,7 @@ from itertools import groupby
 
 import favorita_data
 from chasqui import Chasqui, check, shared_data
-from replay import ENDED, Replay, as_csv, moment, sabotaged, see_it_rolled_back
+from replay import ENDED, Replay, as_csv, hold_still, moment, sabotaged, see_it_rolled_back
 
 TRAIN_FROM, LIVE_FROM, LIVE_UNTIL = "2013-03-01", "2016-02-16", "2016-07-31"
 FEATURES = favorita_data.NUMERIC + favorita_data.CATEGORICAL
@@ -105,6 +105,7 @@ def main():
             print(f"    {week} mean absolute error " + ", ".join(
                 f"version {v}: {sum(e) / len(e):.1f} ({len(e)})" for v, e in sorted(by_version.items())))
 
+        hold_still(chasqui, replay, "transactions", PIPELINE)
         print("A sabotaged candidate: its table ends at the 14th of the month")
         signature = chasqui.get("/models/transactions/versions/2")["signature"]
         replayed = iter(days)

@@ -85,6 +85,17 @@ class Replay:
         return sorted(found, key=lambda v: v["window_end"])
 
 
+def hold_still(chasqui, replay, pipeline, declaration):
+    """From here on no drift starts a run, and no rollout is under way: what follows is about one rollout alone."""
+    chasqui.put(f"/pipelines/{pipeline}", declaration.replace("drift = true", "drift = false").encode(),
+                content="application/toml")
+    replay.let_jobs_end()
+    rollout = replay.rollout()
+    if rollout and rollout["status"] not in ENDED:
+        chasqui.post(f"/rollouts/{rollout['id']}/abort", {"reason": "the journey goes on"})
+        chasqui.wait("the end of the rollout", lambda: replay.rollout()["status"] in ENDED, 20)
+
+
 def moment(micros):
     return datetime.fromtimestamp(micros / 1e6, timezone.utc).date().isoformat()
 

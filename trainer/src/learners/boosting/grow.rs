@@ -79,8 +79,7 @@ impl<'a> Grower<'a> {
             rows.into_iter().map(|row| Sample { row, derivatives: gradients[row as usize] }).collect();
         let mut sums = Sums::default();
         for sample in &samples {
-            let [gradient, hessian] = sample.derivatives.map(f64::from);
-            sums.add(Sums { gradient, hessian, rows: 1 });
+            sums.add(sample.sums());
         }
         let whole = 0..samples.len();
         let mut growth =

@@ -14,6 +14,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
+    #[inline]
     pub(super) fn add(&mut self, other: Sums) {
         self.gradient += other.gradient;
         self.hessian += other.hessian;
@@ -34,6 +35,15 @@ impl Sums {
 pub(super) struct Sample {
     pub(super) row: u32,
     pub(super) derivatives: [f32; 2],
+}
+
+impl Sample {
+    /// The sums of this row alone.
+    #[inline]
+    pub(super) fn sums(self) -> Sums {
+        let [gradient, hessian] = self.derivatives.map(f64::from);
+        Sums { gradient, hessian, rows: 1 }
+    }
 }
 
 /// Sums the samples of a leaf for the given features (ascending) into `cells`, which is all zero there.
@@ -61,16 +71,32 @@ pub(super) fn fill(bins: &Bins, features: &[u32], samples: &[Sample], cells: &mu
 }
 
 /// Like [`fill`], with `cells` starting at the cell `start` of all.
+///
+/// Two features go through the samples together: each sum waits for the one before it in the same cell, and the
+/// other feature's sums fill that wait.
 fn fill_part(bins: &Bins, features: &[u32], samples: &[Sample], cells: &mut [Sums], start: usize) {
-    for &feature in features {
+    let own = |feature: u32| {
         let range = bins.range(feature as usize);
-        let own = &mut cells[range.start - start..range.end - start];
-        let column = bins.column(feature as usize);
+        range.start - start..range.end - start
+    };
+    for pair in features.chunks(2) {
+        let first = own(pair[0]);
+        let column = bins.column(pair[0] as usize);
+        let Some(&other) = pair.get(1) else {
+            let cells = &mut cells[first];
+            for sample in samples {
+                cells[usize::from(column[sample.row as usize])].add(sample.sums());
+            }
+            continue;
+        };
+        let (before, after) = cells.split_at_mut(first.end);
+        let (first_cells, second) = (&mut before[first.start..], own(other));
+        let second_cells = &mut after[second.start - first.end..second.end - first.end];
+        let second_column = bins.column(other as usize);
         for sample in samples {
-            let cell = &mut own[usize::from(column[sample.row as usize])];
-            cell.gradient += f64::from(sample.derivatives[0]);
-            cell.hessian += f64::from(sample.derivatives[1]);
-            cell.rows += 1;
+            let (row, sums) = (sample.row as usize, sample.sums());
+            first_cells[usize::from(column[row])].add(sums);
+            second_cells[usize::from(second_column[row])].add(sums);
         }
     }
 }
