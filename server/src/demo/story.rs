@@ -175,7 +175,6 @@ impl Story<'_> {
     async fn configure(&self) -> anyhow::Result<()> {
         let path = format!("/api/v1/services/{SERVICE}");
         let mut config = self.client.get(&path).await?["config"].clone();
-        config["key_field"] = json!("store");
         config["monitor"]["ignore"] = json!(["day_of_week", "payday", "holiday", "plan"]);
         self.client.put(&path, &config).await?;
         Ok(())
@@ -327,7 +326,7 @@ impl Story<'_> {
         let bad = self.client.upload(Method::POST, &path, "application/octet-stream", bytes).await?;
         let plan = json!({
             "version": bad["version"], "metrics": ["errors", "latency"],
-            "steps": [{ "weight": 0.3, "hold": "60s", "min_requests": 2000 }],
+            "steps": [{ "weight": 0.3, "hold": "60s", "min_requests": 5000 }],
         });
         self.client.post(&format!("/api/v1/services/{SERVICE}/rollouts"), &plan).await?;
         let before = self.traffic.sent();

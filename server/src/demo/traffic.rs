@@ -14,8 +14,6 @@ use crate::client::Client;
 pub(super) const SERVICE: &str = "demanda";
 /// Calls in flight at a time.
 const CONNECTIONS: usize = 8;
-/// Rows of one call: a shop's families.
-const BATCH: usize = 5;
 
 /// The chain's application: it asks each morning and tells what came of it.
 #[derive(Debug)]
@@ -56,18 +54,17 @@ impl<'a> Traffic<'a> {
         self.tell_outcomes().await?;
         let rows = self.chain.next_day();
         let at = noon(today);
-        let answers: Vec<Value> = stream::iter(rows.chunks(BATCH).map(|rows| {
-            let records: Vec<Value> = rows.iter().map(record).collect();
-            let body = json!({ "records": records, "key": rows[0].store, "at": at });
+        let answers: Vec<Value> = stream::iter(rows.iter().map(|row| {
+            let key = format!("{} {}", row.store, row.family);
+            let body = json!({ "records": [record(row)], "key": key, "at": at });
             let client = self.client;
             async move { client.post(&format!("/api/v1/services/{SERVICE}/predict"), &body).await }
         }))
         .buffered(CONNECTIONS)
         .try_collect()
         .await?;
-        let answers =
-            answers.iter().flat_map(|a| a["predictions"].as_array().map(Vec::as_slice).unwrap_or_default());
-        for (row, said) in rows.iter().zip(answers) {
+        for (row, answer) in rows.iter().zip(answers) {
+            let said = &answer["predictions"][0];
             let value = said["value"].as_f64().context("a prediction without a value")?;
             *self
                 .by_version
