@@ -59,13 +59,19 @@ pub(super) fn fill(bins: &Bins, features: &[u32], samples: &[Sample], cells: &mu
     std::thread::scope(|scope| {
         let mut rest = cells;
         let mut start = 0;
+        let last = features.last().map_or(0, |&feature| bins.range(feature as usize).end);
         for part in features.chunks(features.len().div_ceil(threads)) {
             let end = part.last().map_or(start, |&feature| bins.range(feature as usize).end);
             let (own, others) = std::mem::take(&mut rest).split_at_mut(end - start);
             rest = others;
             let own_start = start;
             start = end;
-            scope.spawn(move || fill_part(bins, part, samples, own, own_start));
+            if end == last {
+                // The last part is this thread's own.
+                fill_part(bins, part, samples, own, own_start);
+            } else {
+                scope.spawn(move || fill_part(bins, part, samples, own, own_start));
+            }
         }
     });
 }
