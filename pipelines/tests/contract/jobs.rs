@@ -21,7 +21,7 @@ fn job(dedup: Dedup) -> NewJob {
 
 /// A retraining that takes long enough to be interrupted.
 async fn long_training(fixture: &Fixture) -> Job {
-    fixture.upload(curve(3_000)).await;
+    fixture.upload(curve(20_000)).await;
     let learner = r#"kind = "gradient_boosting", trees = 2000, early_stopping = 0"#;
     let name = fixture::pipeline();
     let pipeline =
