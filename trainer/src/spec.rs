@@ -77,13 +77,14 @@ pub struct Linear {
     pub l2: f64,
     /// Limit of the optimiser's iterations.
     pub max_iterations: usize,
-    /// The optimiser stops when no component of the mean loss's gradient exceeds this.
+    /// The optimiser stops when no component of the mean loss's gradient, by weights in units that curve alike,
+    /// exceeds this.
     pub tolerance: f64,
 }
 
 impl Default for Linear {
     fn default() -> Self {
-        Linear { l2: 1.0, max_iterations: 500, tolerance: 1e-8 }
+        Linear { l2: 1.0, max_iterations: 500, tolerance: 1e-5 }
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Design {
     categories: Vec<(Tensor, usize)>,
     /// Center and scale of every numeric feature.
     scales: Vec<(f32, f32)>,
+    /// Per weight its unit: points are in such units, in which the loss curves about as much in every direction.
+    units: Vec<f64>,
 }
 
 /// The weights as variables: numbers `[numbers, outputs]`, categories `[codes, outputs]` each, intercept `[outputs]`.
@@ -28,9 +30,11 @@ pub(super) struct Weights {
 }
 
 impl Design {
-    pub(super) fn new(data: &TrainingData<'_>, outputs: usize) -> Result<Design, TrainError> {
+    /// Reads the rows; `l2` is the weight of the penalty beside the summed loss.
+    pub(super) fn new(data: &TrainingData<'_>, outputs: usize, l2: f64) -> Result<Design, TrainError> {
         let device = Device::Cpu;
         let (mut scales, mut standardised, mut categories) = (Vec::new(), Vec::new(), Vec::new());
+        let mut counts: Vec<f64> = Vec::new(); // rows of each code of each category
         for (feature, column) in data.features.iter().zip(data.columns) {
             match (column, &feature.kind) {
                 (Encoded::Number(values), _) => {
@@ -39,6 +43,11 @@ impl Design {
                     standardised.push(values.iter().map(move |&value| standardise(value, center, scale)));
                 }
                 (Encoded::Category(codes), FeatureKind::Category(levels)) => {
+                    let start = counts.len();
+                    counts.resize(start + levels.len() + 1, 0.0);
+                    for &code in codes {
+                        counts[start + code as usize] += 1.0;
+                    }
                     categories.push((Tensor::from_slice(codes, data.rows, &device)?, levels.len() + 1));
                 }
                 (Encoded::Category(_), FeatureKind::Number) => {}
@@ -56,18 +65,24 @@ impl Design {
             }
             Some(Tensor::from_vec(matrix, (data.rows, features), &device)?)
         };
-        Ok(Design { rows: data.rows, outputs, numbers, categories, scales })
+        let rows = data.rows as f64;
+        let unit = |squares: f64| if squares > 0.0 { (rows / squares).sqrt() } else { 1.0 };
+        let mut units = vec![unit(rows + l2); scales.len()];
+        units.extend(counts.iter().map(|count| unit(count + l2)));
+        units.push(1.0);
+        let units = units.into_iter().flat_map(|unit| std::iter::repeat_n(unit, outputs)).collect();
+        Ok(Design { rows: data.rows, outputs, numbers, categories, scales, units })
     }
 
     /// Number of weights, the intercept included.
     pub(super) fn size(&self) -> usize {
-        let codes: usize = self.categories.iter().map(|(_, codes)| codes).sum();
-        (self.scales.len() + codes + 1) * self.outputs
+        self.units.len()
     }
 
     /// Cuts a flat point into variables: numbers, categories, intercept.
     pub(super) fn weights(&self, point: &[f64]) -> Result<Weights, TrainError> {
-        let mut rest = point;
+        let point = self.in_units(point);
+        let mut rest = point.as_slice();
         let mut next = |rows: usize| {
             let (own, others) = rest.split_at(rows * self.outputs);
             rest = others;
@@ -120,13 +135,19 @@ impl Design {
                 None => flat.resize(flat.len() + var.as_tensor().elem_count(), 0.0),
             }
         }
-        Ok((mean.to_scalar::<f64>()?, flat))
+        Ok((mean.to_scalar::<f64>()?, self.in_units(&flat)))
+    }
+
+    /// Multiplies every component by its unit.
+    fn in_units(&self, vector: &[f64]) -> Vec<f64> {
+        vector.iter().zip(&self.units).map(|(component, unit)| component * unit).collect()
     }
 
     /// Joins a flat point with the scales to the weights of a model, in the order of the features, and the
     /// intercept.
     pub(super) fn unpack(&self, data: &TrainingData<'_>, point: &[f64]) -> (Vec<FeatureWeights>, Vec<f64>) {
         let outputs = self.outputs;
+        let point = self.in_units(point);
         let (mut number, mut category) = (0, self.scales.len() * outputs);
         let mut features = Vec::with_capacity(data.features.len());
         for feature in data.features {
@@ -222,7 +243,7 @@ mod tests {
         ];
         let target = Target::Numbers(vec![]);
         let data = TrainingData { features: &features(), columns: &columns, target: &target, rows: 5 };
-        test(&Design::new(&data, outputs).unwrap());
+        test(&Design::new(&data, outputs, 0.7).unwrap());
     }
 
     fn cases() -> [(Link, usize, Vec<f64>); 3] {

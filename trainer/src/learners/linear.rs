@@ -65,7 +65,7 @@ pub(super) fn fit_link(
     report: &mut Report<'_>,
 ) -> Result<LinearModel, TrainError> {
     let outputs = target.dim(1)?;
-    let design = Design::new(data, outputs)?;
+    let design = Design::new(data, outputs, settings.l2)?;
     let limits = descent::Limits { max_iterations: settings.max_iterations, tolerance: settings.tolerance };
     let metric = if link == Link::Identity { "squared_loss" } else { "log_loss" };
     let mut watch = |iteration: usize, value: f64| -> ControlFlow<()> {

@@ -55,7 +55,7 @@ mod tests {
         let columns = [Encoded::Number(x.clone())];
         let target = Target::Classes(Classes::Numbers(vec![0, 1]), codes.clone());
         let data = TrainingData { features: &features, columns: &columns, target: &target, rows };
-        let settings = Linear { l2: 1.5, ..Linear::default() };
+        let settings = Linear { l2: 1.5, tolerance: 1e-9, ..Linear::default() };
         let model = fit(&settings, &data, &mut |_, _, _| ControlFlow::Continue(())).unwrap();
         let FeatureWeights::Number { center, scale, weights } = &model.weights[0] else {
             panic!("no number")
