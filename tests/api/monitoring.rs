@@ -111,3 +111,37 @@ async fn what_two_processes_counted_is_added() {
     let verdicts = server.wait_for("/api/v1/services/ventas/drift", |page| !items(page).is_empty()).await;
     assert_eq!(items(&verdicts)[0]["verdict"]["rows"], 300, "both processes' counts are added: {verdicts}");
 }
+
+#[tokio::test]
+async fn a_rollout_does_not_hide_half_of_the_entities_from_either_side() {
+    let server = trained_service().await;
+    let again = server.post("/api/v1/pipelines/reentrenar/runs", &json!({})).await.ok();
+    let job = format!("/api/v1/jobs/{}", text(&again["job"]["id"]));
+    server.wait_for(&job, |job| job["state"] == "succeeded").await;
+    let plan = json!({ "version": 2, "steps": [{ "weight": 0.5, "hold": "1h" }] });
+    let rollout = server.post("/api/v1/services/ventas/rollouts", &plan).await;
+    let place = rollout.header("location").unwrap().to_owned();
+    server.wait_for(&place, |rollout| rollout["weight"] == 0.5).await;
+
+    // Each customer buys at a price of their own, so that the half that a side answers for has other prices.
+    let mut of_the_week = sales(400, 4.0, 101);
+    of_the_week.sort_by(|a, b| a.price.total_cmp(&b.price));
+    let mut answered = std::collections::BTreeMap::new();
+    for (customer, bought) in of_the_week.chunks(10).enumerate() {
+        let records: Vec<Value> = bought.iter().map(Sale::record).collect();
+        let body = json!({ "records": records, "key": format!("cliente-{customer}"), "at": WEEKS[0] });
+        let answer = server.post("/api/v1/services/ventas/predict", &body).await.ok();
+        *answered.entry(answer["predictions"][0]["version"].to_string()).or_insert(0) += bought.len();
+    }
+    assert!(answered.len() == 2, "both sides answered: {answered:?}");
+    week(&server, WEEKS[1], &sales(5, 4.0, 104)).await;
+    let verdicts = server.wait_for("/api/v1/services/ventas/drift", |page| items(page).len() == 2).await;
+    for verdict in items(&verdicts) {
+        let what = &verdict["verdict"];
+        assert_eq!((&what["rows"], &what["drifted"]), (&json!(400), &json!(false)), "{verdict}");
+        assert!(
+            what["prediction"]["reason"].is_string(),
+            "answers for some say nothing about all: {verdict}"
+        );
+    }
+}

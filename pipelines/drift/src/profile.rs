@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DriftError, Reference, Sketch};
 
+/// The share of a window's rows that a model must have answered for its answers to speak for the window.
+const WHOLE: f64 = 0.9;
+
 /// One column of the training data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColumnProfile {
@@ -28,7 +31,8 @@ pub struct Profile {
     pub prediction: Option<ColumnProfile>,
 }
 
-/// What a model saw during one window: a sketch per feature of its [`Profile`] and one of its answers.
+/// What a model's service was asked during one window, a sketch per feature of its [`Profile`], and what the model
+/// answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowSketch {
     /// Rows of the window.
@@ -48,6 +52,13 @@ impl WindowSketch {
             features: profile.features.iter().map(|column| Sketch::new(&column.reference)).collect(),
             prediction: profile.prediction.as_ref().map(|column| Sketch::new(&column.reference)),
         }
+    }
+
+    /// The sketch of the answers, where the model gave nearly all of them. A rollout gives each side its share of the
+    /// entities, and the answers for some say nothing about those for all.
+    pub(crate) fn whole_prediction(&self) -> Option<&Sketch> {
+        let answered = |sketch: &&Sketch| sketch.count() as f64 >= WHOLE * self.rows as f64;
+        self.prediction.as_ref().filter(answered)
     }
 
     /// Adds the counts of `other`, made over the same profile. On an error nothing is added.

@@ -41,7 +41,7 @@ pub fn scan_with(
     let mut prediction = profile
         .prediction
         .as_ref()
-        .map(|column| scanner.column(column, |back| windows.iter().nth_back(back)?.prediction.as_ref()));
+        .map(|column| scanner.column(column, |back| windows.iter().nth_back(back)?.whole_prediction()));
     adjust(features.iter_mut().chain(&mut prediction));
     let looked_at = LOOKS.into_iter().rfind(|look| *look <= windows.len()).unwrap_or(0);
     let last = windows.iter().rev().take(looked_at);
@@ -155,7 +155,7 @@ impl Scanner<'_> {
     /// Why no look could be tested.
     fn reason(&self, reference: &Reference, shown: Option<&Look>) -> String {
         let Some(look) = shown else {
-            return "no window holds this column in the cells of its training data".into();
+            return "no window holds this column whole, in the cells of its training data".into();
         };
         let trained = reference.rows().saturating_sub(unusable_in_training(reference));
         match usable(&look.sketch) {

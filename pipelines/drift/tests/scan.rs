@@ -217,3 +217,21 @@ fn kept_floors_do_not_change_the_answer() {
         assert_eq!(kept, scan(&profile, &windows[..end], &DriftPolicy::default(), 9));
     }
 }
+
+#[test]
+fn answers_for_a_part_of_the_rows_say_nothing_about_all() {
+    let mut random = Random(8);
+    let trained: Vec<f64> = (0..2000).map(|_| random.normal()).collect();
+    let column =
+        ColumnProfile { name: "y".into(), importance: None, reference: Reference::of_numbers(&trained) };
+    let profile = Profile { rows: 2000, features: Vec::new(), prediction: Some(column.clone()) };
+    let mut shifted = WindowSketch::new(&profile);
+    let answers = shifted.prediction.as_mut().unwrap();
+    (0..400).for_each(|_| answers.add_number(&column.reference, random.normal() + 1.0));
+    for (rows, drifted) in [(400, true), (440, true), (800, false)] {
+        shifted.rows = rows;
+        let verdict = scan(&profile, std::slice::from_ref(&shifted), &DriftPolicy::default(), 1);
+        let prediction = verdict.prediction.unwrap();
+        assert_eq!((prediction.drifted, prediction.reason.is_none()), (drifted, drifted), "{rows} rows");
+    }
+}

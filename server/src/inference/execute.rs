@@ -223,7 +223,8 @@ pub(super) fn tell(
     });
     let rows = answered.ids.len();
     let version = Arc::clone(&answered.target.version);
-    let batch = version.profile.is_some().then(|| super::observe::Batch {
+    let is_sketched = route.sharing(&version).any(|version| version.profile.is_some());
+    let batch = is_sketched.then(|| super::observe::Batch {
         version: Arc::clone(&version),
         inputs: answered.inputs,
         outputs: answered.outputs,

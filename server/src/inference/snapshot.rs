@@ -225,6 +225,20 @@ impl ServiceRoute {
         std::iter::once(&self.stable).chain(canary).chain(&self.others)
     }
 
+    /// The versions whose traffic a row is that `answered` answered: itself, and the other side while a rollout
+    /// divides the service's traffic between the two.
+    pub fn sharing<'r>(
+        &'r self,
+        answered: &'r Arc<LoadedVersion>,
+    ) -> impl Iterator<Item = &'r Arc<LoadedVersion>> {
+        let sides = self.canary.iter().filter(|canary| canary.trial.is_open()).flat_map(|canary| {
+            let (stable, canary) = (&self.stable.version, &canary.target.version);
+            [(stable, canary), (canary, stable)]
+        });
+        let other = sides.filter(|(side, _)| Arc::ptr_eq(side, answered)).map(|(_, other)| other);
+        std::iter::once(answered).chain(other)
+    }
+
     /// The numbers of the loaded versions, in order, each once.
     pub fn numbers(&self) -> Vec<i64> {
         let unique: HashSet<i64> = self.targets().map(|target| target.version.number).collect();

@@ -1,14 +1,19 @@
 //! Sketches per service version and window.
+//!
+//! A version's inputs are those of its service: while a rollout divides the traffic by key, each side sees other
+//! entities, which says nothing about the data. So every row counts in the windows of both sides, its answer
+//! only in the window of the version that gave it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chasqui_drift::{ColumnProfile, Profile, Sketch, WindowSketch};
 use chasqui_registry::Micros;
 use chasqui_registry::name::{ModelName, ServiceName};
-use chasqui_runtime::{Signature, Tensor, Value, feature_value, prediction};
+use chasqui_runtime::{Value, feature_value, prediction};
 
 use super::Batch;
-use crate::inference::snapshot::ServiceRoute;
+use crate::inference::snapshot::{LoadedVersion, ServiceRoute};
 
 /// A window's sketch as counted so far on this replica.
 #[derive(Debug, Clone)]
@@ -17,7 +22,7 @@ pub(crate) struct WindowTotal {
     pub service: ServiceName,
     /// The model.
     pub model: ModelName,
-    /// The version that answered.
+    /// The version whose traffic this is.
     pub version: i64,
     /// Where the window begins.
     pub start: Micros,
@@ -37,28 +42,38 @@ struct Window {
     version: i64,
     start: Micros,
     length: i64,
-    /// Position of each profiled column in the signature.
-    features: Vec<Option<usize>>,
+    /// Where the profiled columns stand in the signature of each version that answered.
+    places: Vec<Places>,
     sketch: WindowSketch,
     is_changed: bool,
+}
+
+/// The position of each profiled column in the signature of an answering version; none where it takes no such column.
+#[derive(Debug)]
+struct Places {
+    version: i64,
+    positions: Vec<Option<usize>>,
 }
 
 impl Sketches {
     /// Counts the rows of one answer.
     pub(super) fn count(&mut self, route: &ServiceRoute, batch: &Batch, at: Micros) {
-        let Some(profile) = &batch.version.profile else { return };
         let length = route.config.monitor.window_seconds.max(1) * Micros::PER_SECOND;
         let start = Micros(at.0.div_euclid(length) * length);
-        let signature = &batch.version.signature;
         let windows = match self.windows.get_mut(route.name.as_str()) {
             Some(windows) => windows,
             None => self.windows.entry(route.name.to_string()).or_default(),
         };
-        let window = window_of(windows, route, batch, profile, Span { start, length });
-        window.is_changed = true;
-        window.sketch.rows += batch.rows as u64;
-        add_features(window, profile, signature, &batch.inputs, batch.rows);
-        add_predictions(window, profile, signature, &batch.outputs, batch.rows);
+        for version in route.sharing(&batch.version) {
+            let Some(profile) = &version.profile else { continue };
+            let window = window_of(windows, route, version, profile, Span { start, length });
+            window.is_changed = true;
+            window.sketch.rows += batch.rows as u64;
+            add_features(window, profile, batch);
+            if Arc::ptr_eq(version, &batch.version) {
+                add_predictions(window, profile, batch);
+            }
+        }
     }
 
     /// The windows that changed since the last call. Past ones are forgotten one window later than they end:
@@ -92,25 +107,21 @@ struct Span {
 fn window_of<'w>(
     windows: &'w mut Vec<Window>,
     route: &ServiceRoute,
-    batch: &Batch,
+    version: &LoadedVersion,
     profile: &Profile,
     span: Span,
 ) -> &'w mut Window {
-    let version = &batch.version;
     let is_it = |window: &Window| {
         window.version == version.number && window.start == span.start && window.model == version.model_name
     };
     let position = windows.iter().position(is_it).unwrap_or_else(|| {
-        let place = |column: &ColumnProfile| {
-            version.signature.features.iter().position(|feature| feature.name == column.name)
-        };
         windows.push(Window {
             service: route.name.clone(),
             model: version.model_name.clone(),
             version: version.number,
             start: span.start,
             length: span.length,
-            features: profile.features.iter().map(place).collect(),
+            places: Vec::new(),
             sketch: WindowSketch::new(profile),
             is_changed: true,
         });
@@ -119,33 +130,37 @@ fn window_of<'w>(
     &mut windows[position]
 }
 
-fn add_features(
-    window: &mut Window,
-    profile: &Profile,
-    signature: &Signature,
-    inputs: &[Tensor],
-    rows: usize,
-) {
-    let columns = profile.features.iter().zip(&mut window.sketch.features).zip(&window.features);
-    for ((column, sketch), place) in columns {
-        for row in 0..rows {
-            let value = place.map_or(Value::Missing, |place| feature_value(signature, inputs, row, place));
-            add(sketch, column, value);
+impl Places {
+    fn new(profile: &Profile, answered_by: &LoadedVersion) -> Self {
+        let features = &answered_by.signature.features;
+        let place = |column: &ColumnProfile| features.iter().position(|feature| feature.name == column.name);
+        Self { version: answered_by.number, positions: profile.features.iter().map(place).collect() }
+    }
+}
+
+fn add_features(window: &mut Window, profile: &Profile, batch: &Batch) {
+    let Batch { version, inputs, rows, .. } = batch;
+    let known = window.places.iter().position(|places| places.version == version.number);
+    let known = known.unwrap_or_else(|| {
+        window.places.push(Places::new(profile, version));
+        window.places.len() - 1
+    });
+    let positions = &window.places[known].positions;
+    let columns = profile.features.iter().zip(&mut window.sketch.features).zip(positions);
+    for ((column, sketch), position) in columns {
+        // A column that the answering version does not take was not read: that is not a missing value.
+        let Some(position) = *position else { continue };
+        for row in 0..*rows {
+            add(sketch, column, feature_value(&version.signature, inputs, row, position));
         }
     }
 }
 
-fn add_predictions(
-    window: &mut Window,
-    profile: &Profile,
-    signature: &Signature,
-    outputs: &[Tensor],
-    rows: usize,
-) {
+fn add_predictions(window: &mut Window, profile: &Profile, batch: &Batch) {
     let (Some(column), Some(sketch)) = (&profile.prediction, &mut window.sketch.prediction) else { return };
     let is_text = matches!(column.reference, chasqui_drift::Reference::Text(_));
-    for row in 0..rows {
-        let said = prediction(signature, outputs, row);
+    for row in 0..batch.rows {
+        let said = prediction(&batch.version.signature, &batch.outputs, row);
         // The profile of a classifier may hold its scores or its labels, of a regression its numbers.
         let number = said.value.or(said.score).map(Value::Number);
         let value = if is_text { said.label.or(number) } else { number.or(said.label) };
