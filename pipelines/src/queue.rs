@@ -48,6 +48,12 @@ impl Handler {
     pub fn new(handle: impl Fn(String) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(handle))
     }
+
+    /// Does it.
+    pub fn call(&self, job_id: String) -> BoxFuture<'static, ()> {
+        let Self(handle) = self;
+        handle(job_id)
+    }
 }
 
 /// A message.
@@ -148,8 +154,7 @@ impl Queue {
 }
 
 async fn handle(wake: Wake, handler: Data<Handler>) -> std::result::Result<(), BoxDynError> {
-    let Handler(call) = &*handler;
-    call(wake.job_id).await;
+    handler.call(wake.job_id).await;
     Ok(())
 }
 

@@ -10,16 +10,17 @@ use std::time::Duration;
 use chasqui_registry::name::Actor;
 use chasqui_registry::{Micros, Registry};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::error::{Error, Result};
 use crate::jobs::{Dedup, JobStore, drift_check};
 use crate::pipeline::{self, Trigger};
-use crate::queue::Queue;
+use crate::queue::{Handler, Queue};
 use crate::rollout::Ticker;
 use crate::worker::{self, WorkerContext};
 
-/// A job that was announced is not announced again before this has passed.
-const ANNOUNCE_AGAIN: i64 = 10_000_000;
+/// A job that is still due so long after its message was sent is taken without one.
+const OVERDUE: i64 = 5_000_000;
 /// A schedule that was missed for longer (no worker was there) is left to its next time.
 const LATEST_START: i64 = 3_600_000_000;
 
@@ -54,18 +55,23 @@ pub(crate) async fn crons(context: WorkerContext, every: Duration) {
     }
 }
 
-/// Announces jobs that wait or were abandoned, and empties the queue of handled messages.
-pub(crate) async fn sweep(context: WorkerContext, queue: Queue, every: Duration) {
-    let mut announced = HashMap::new();
+/// Announces jobs that wait or were abandoned, takes up those whose message brought nobody, and empties the queue of
+/// handled messages.
+pub(crate) async fn sweep(context: WorkerContext, queue: Queue, handler: Handler, every: Duration) {
+    let (mut announced, mut taken) = (HashMap::new(), JoinSet::new());
     let mut shutdown = context.shutdown.clone();
     while pause(&mut shutdown, every).await {
-        if let Err(error) = announce(&context.registry, &context.jobs, &mut announced).await {
-            complain("waiting jobs could not be announced", &error);
+        while taken.try_join_next().is_some() {}
+        match announce(&context.registry, &context.jobs, &mut announced).await {
+            // The queue only wakes: a job does not wait for a message that was lost, nor for a queue that is stuck.
+            Ok(overdue) => overdue.into_iter().for_each(|id| drop(taken.spawn(handler.call(id)))),
+            Err(error) => complain("waiting jobs could not be announced", &error),
         }
         if let Err(error) = queue.sweep().await {
             complain("the queue could not be emptied", &error);
         }
     }
+    while taken.join_next().await.is_some() {}
 }
 
 /// Starts every pipeline whose time has come since it last ran or was declared. The key of the job is the time itself,
@@ -96,20 +102,27 @@ fn last_time(cron: &cron::Cron, after: Micros, now: Micros) -> Option<Micros> {
     last
 }
 
+/// Sends a message for every job that became due; returns those that are overdue.
 async fn announce(
     registry: &Registry,
     jobs: &JobStore,
     announced: &mut HashMap<String, Micros>,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let now = registry.now();
-    announced.retain(|_, at| now.0 - at.0 < ANNOUNCE_AGAIN);
-    for id in jobs.due().await? {
-        if let Entry::Vacant(vacant) = announced.entry(id) {
-            jobs.wake(vacant.key()).await;
-            vacant.insert(now);
+    let due = jobs.due().await?;
+    announced.retain(|id, _| due.contains(id));
+    let mut overdue = Vec::new();
+    for id in due {
+        match announced.entry(id) {
+            Entry::Vacant(vacant) => {
+                jobs.wake(vacant.key()).await;
+                vacant.insert(now);
+            }
+            Entry::Occupied(known) if now.0 - known.get().0 >= OVERDUE => overdue.push(known.key().clone()),
+            Entry::Occupied(_) => {}
         }
     }
-    Ok(())
+    Ok(overdue)
 }
 
 /// Waits; false when the worker stops.

@@ -81,14 +81,12 @@ impl Worker {
         let jobs = JobStore::new(registry.clone(), queue.clone());
         let context = WorkerContext { registry, jobs, log, shutdown: shutdown.clone() };
         let handler = handler(context.clone(), config.concurrency);
-        let stop = shutdown.clone();
-        let messages = queue.clone();
         let tasks = vec![
-            tokio::spawn(async move { messages.work(handler, stop).await }),
+            tokio::spawn(take_messages(queue.clone(), handler.clone(), shutdown)),
             tokio::spawn(schedule::rollouts(context.clone(), config.rollout_tick)),
             tokio::spawn(schedule::drift_checks(context.clone(), config.drift_check)),
             tokio::spawn(schedule::crons(context.clone(), config.cron)),
-            tokio::spawn(schedule::sweep(context, queue, config.sweep)),
+            tokio::spawn(schedule::sweep(context, queue, handler, config.sweep)),
         ];
         Ok(WorkerHandle { shutdown: sender, tasks })
     }
@@ -117,6 +115,32 @@ impl WorkerHandle {
 impl Drop for WorkerHandle {
     fn drop(&mut self) {
         let _ = self.shutdown.send(true);
+    }
+}
+
+/// Hands messages to the handler until the worker stops. Should the queue panic, it starts again.
+async fn take_messages(queue: Queue, handler: Handler, mut shutdown: watch::Receiver<bool>) {
+    loop {
+        let (messages, handler, stop) = (queue.clone(), handler.clone(), shutdown.clone());
+        let mut work = tokio::spawn(async move { messages.work(handler, stop).await });
+        let _ending = AbortOnDrop(work.abort_handle());
+        match (&mut work).await {
+            Ok(()) => return,
+            Err(error) => tracing::error!(%error, "the queue worker broke off; it starts again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = stopped(&mut shutdown) => return,
+        }
+    }
+}
+
+/// Ends a task with the one that waits for it.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
