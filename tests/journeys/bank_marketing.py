@@ -5,6 +5,7 @@ out: it is known only after the call.
 """
 
 import csv
+import time
 from datetime import date, timedelta
 from itertools import groupby
 
@@ -113,14 +114,16 @@ def main():
         for day, of_day in groupby(live, key=lambda r: r["date"]):
             of_day = list(of_day)
             replay.tell_outcomes(day)
+            replay.let_jobs_end()  # a run takes minutes of a real night, never months of calls
             for row, said in zip(of_day, replay.predict(of_day, day, lambda r: {"label": r["y"]})):
                 months.setdefault(day[:7], {}).setdefault(said["version"], []).append((said["probabilities"]["yes"], row["y"] == "yes"))
             if not found and (verdicts := replay.drifted()):
                 found = verdicts[0]
                 columns = [(f["name"], round(f["statistic"], 3)) for f in found["verdict"]["features"] if f["drifted"]]
                 print(f"  drift found in the week that ended {moment(found['window_end'])}, replaying {day}: {columns}")
-            rollout = replay.rollout()
-            if rollout and rollout["status"] in ENDED and rollout["id"] not in ended:
+            if (rollout := replay.rollout()) and rollout["status"] not in ENDED:
+                time.sleep(0.3)  # its steps hold for a second: days, beside the pace of this replay
+            elif rollout and rollout["id"] not in ended:
                 ended[rollout["id"]] = rollout["status"]
                 print(f"  {day}: version {rollout['canary_version']} {rollout['status']}")
 
