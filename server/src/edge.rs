@@ -136,15 +136,15 @@ fn admit(app: &App, request: &ServiceRequest) -> Result<Option<Identity>, Proble
     Ok(Some(identity))
 }
 
-/// A refusal in the dialect of the path; browsers are sent to sign in.
+/// A refusal in the dialect of the path; browsers are sent to sign in, those that sent a form to the first page after.
 fn refusal(request: &ServiceRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
-    let is_page = request.method() == Method::GET && !path.starts_with("/api/") && !path.starts_with("/v2");
+    let is_page = !path.starts_with("/api/") && !path.starts_with("/v2");
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
     if problem.status() == StatusCode::UNAUTHORIZED && is_page && is_browser {
-        let next: String =
-            url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
+        let wanted = if request.method().is_safe() { request.uri().to_string() } else { "/".into() };
+        let next: String = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
         return HttpResponse::SeeOther()
             .insert_header((header::LOCATION, format!("/login?next={next}")))
             .finish();

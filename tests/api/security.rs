@@ -92,6 +92,12 @@ async fn browsers_without_a_session_are_led_to_the_sign_in_page() {
         let answer = Answer::of(request.send().await.unwrap()).await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.header("location")), (303, Some(place)));
     }
+    // A form whose session has ended in the meantime leads there too.
+    for form in ["/logout", "/alerts/1/acknowledge", "/rollouts/1/abort"] {
+        let request = server.request(Method::POST, form).header("accept", "text/html,*/*");
+        let answer = Answer::of(request.send().await.unwrap()).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, Some("/login?next=%2F")));
+    }
     // Programs are told, not led.
     let request = server.request(Method::GET, "/api/v1/models").header("accept", "text/html");
     assert_eq!(request.send().await.unwrap().status(), 401);
