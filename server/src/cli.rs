@@ -1,5 +1,6 @@
 //! The command line: the server itself, the demo, and clients of the API with its powers.
 
+mod operate;
 pub mod output;
 pub mod remote;
 mod serve;
@@ -31,6 +32,10 @@ enum Command {
     Worker(serve::Worker),
     /// Bring the database's schema up to date and exit
     Migrate(serve::Migrate),
+    /// Print the configuration in force, without its secrets
+    Config(operate::Show),
+    /// Look at everything the server needs, and say what is wrong
+    Doctor(operate::Doctor),
     /// Show the whole loop on generated data
     Demo(demo::Options),
     /// Register and list models, move aliases
@@ -75,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Worker(worker) => worker.run(),
         Command::Migrate(migrate) => migrate.run(),
+        Command::Config(config) => config.run(),
+        Command::Doctor(doctor) => serve::block_on(doctor.run()),
         Command::Demo(options) => serve::block_on(async {
             let complete = demo::run(options).await?;
             complete.then_some(()).context("not every step happened")

@@ -4,6 +4,7 @@
 
 mod answers;
 mod browser;
+mod commands;
 mod datasets;
 mod draining;
 mod durability;
