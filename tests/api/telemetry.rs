@@ -135,3 +135,24 @@ async fn liveness_and_readiness_say_what_they_mean() {
     assert_eq!((&ready["ready"], &ready["state"]), (&json!(true), &json!("ready")));
     assert_eq!(server.send(Method::HEAD, "/health/ready", "", Vec::new()).await.status, 200);
 }
+
+/// `chasqui_…` names in a text, without the suffixes of a histogram's series.
+fn metrics_named_in(text: &str) -> std::collections::BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let starts = text.match_indices("chasqui_").map(|(at, _)| &text[at..]);
+    let names = starts.map(|rest| rest.split(|c| !is_name(c)).next().unwrap_or_default());
+    names.map(|name| name.trim_end_matches("_bucket").to_owned()).collect()
+}
+
+#[test]
+fn the_board_and_the_alert_rules_name_metrics_that_exist() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).unwrap();
+    let declared = metrics_named_in(&read("server/src/metrics.rs"));
+    for path in ["deploy/grafana/chasqui.json", "deploy/prometheus/chasqui.rules.yaml"] {
+        let named = metrics_named_in(&read(path));
+        assert!(named.len() >= 5, "{path} names {named:?}");
+        let unknown: Vec<&String> = named.difference(&declared).collect();
+        assert!(unknown.is_empty(), "{path} names {unknown:?}");
+    }
+}
