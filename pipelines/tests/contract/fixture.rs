@@ -130,7 +130,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 }
 
 pub(crate) fn actor() -> Actor {
-    Actor::try_from("ana").unwrap()
+    Actor::try_from("author").unwrap()
 }
 
 pub(crate) fn model(name: &str) -> ModelName {

@@ -25,7 +25,7 @@ async fn the_second_request_gets_the_first_answer(fixture: &Fixture) {
     assert_eq!(registry.begin_request(&actor(), "k", &request).await.unwrap(), done);
     let different = registry.begin_request(&actor(), "k", &Sha256Hex::of_slice(b"other")).await;
     assert!(matches!(different, Err(Error::Invalid(_))), "{different:?}");
-    let other_actor = Actor::try_from("luis").unwrap();
+    let other_actor = Actor::try_from("approver").unwrap();
     assert_eq!(registry.begin_request(&other_actor, "k", &request).await.unwrap(), Begin::Fresh);
     let empty = registry.begin_request(&actor(), "", &request).await;
     assert!(matches!(empty, Err(Error::Invalid(_))), "{empty:?}");

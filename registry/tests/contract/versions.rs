@@ -44,7 +44,7 @@ async fn the_first_becomes_champion_with_a_service(fixture: &Fixture) {
     let audit = registry.list_audit(None, &PageRequest::default()).await.unwrap().items;
     let actions: Vec<&str> = audit.iter().rev().map(|record| record.action.as_str()).collect();
     assert_eq!(actions, ["model.create", "version.register", "alias.set", "service.create"]);
-    assert!(audit.iter().all(|record| record.actor == "ana"));
+    assert!(audit.iter().all(|record| record.actor == "author"));
 }
 
 async fn a_later_one_becomes_challenger_and_changes_nothing(fixture: &Fixture) {

@@ -83,7 +83,7 @@ impl Fixture {
 }
 
 pub(crate) fn actor() -> Actor {
-    Actor::try_from("ana").unwrap()
+    Actor::try_from("author").unwrap()
 }
 
 pub(crate) fn name(text: &str) -> DatasetName {

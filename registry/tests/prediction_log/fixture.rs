@@ -75,7 +75,7 @@ pub(crate) fn config(clock: Arc<dyn Clock>) -> LogConfig {
 }
 
 pub(crate) fn actor() -> Actor {
-    Actor::try_from("ana").unwrap()
+    Actor::try_from("author").unwrap()
 }
 
 pub(crate) fn service(name: &str) -> ServiceName {

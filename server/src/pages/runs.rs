@@ -151,7 +151,7 @@ mod tests {
             cancel_requested_at: None,
             run_after: Micros(0),
             created_at: Micros(1_795_280_700_000_000),
-            created_by: "ana".into(),
+            created_by: "author".into(),
             updated_at: Micros(0),
             finished_at: None,
         }

@@ -43,7 +43,7 @@ impl Walk {
     }
 
     fn event(&mut self, event: &Event) -> &'static str {
-        let context = Context { plan: &self.plan, author: "ana" };
+        let context = Context { plan: &self.plan, author: "author" };
         let transition = step(context, &self.state, event, Micros(self.now));
         self.state = transition.state;
         self.effects = transition.effects;
@@ -119,7 +119,7 @@ fn starving_holds_resumes_and_asks_after_a_day() {
     assert_eq!(walk.tick(24 * 3_600, &seen(19)), "await_approval");
     assert!(walk.effects.contains(&Effect::Notify(Notice::ApprovalNeeded)));
     assert_eq!(walk.state.weight(&walk.plan), 0.1, "the share is kept");
-    walk.event(&Event::Approve { actor: "luis".into() });
+    walk.event(&Event::Approve { actor: "approver".into() });
     walk.tick(1, &seen(0));
     assert_eq!(walk.state.weight(&walk.plan), 0.5, "a person may do without");
     assert_eq!(walk.tick(11, &seen(0)), "holding", "but only once");
@@ -178,9 +178,9 @@ fn approval_by_another_person() {
     let mut walk = Walk::at_first_step(Plan { approval: true, four_eyes: true, ..plan() });
     walk.tick(10, &seen(20));
     assert_eq!(walk.tick(10, &seen(20)), "await_approval");
-    walk.event(&Event::Approve { actor: "ana".into() });
+    walk.event(&Event::Approve { actor: "author".into() });
     assert!(matches!(walk.effects[..], [Effect::Refused(_)]), "the author");
-    assert_eq!(walk.event(&Event::Approve { actor: "luis".into() }), "step");
+    assert_eq!(walk.event(&Event::Approve { actor: "approver".into() }), "step");
     assert_eq!(walk.tick(1, &seen(20)), "baking");
     let mut closed = Walk::at_first_step(Plan { approval: true, ..plan() });
     closed.tick(10, &seen(20));
@@ -192,17 +192,17 @@ fn approval_by_another_person() {
 #[test]
 fn commands_that_do_not_fit_are_refused() {
     let mut walk = Walk::at_first_step(plan());
-    for event in [Event::Approve { actor: "luis".into() }, Event::Resume { actor: "luis".into() }] {
+    for event in [Event::Approve { actor: "approver".into() }, Event::Resume { actor: "approver".into() }] {
         let before = walk.state.clone();
         walk.event(&event);
         assert!(matches!(walk.effects[..], [Effect::Refused(_)]));
         assert_eq!(walk.state, before);
     }
-    assert_eq!(walk.event(&Event::Pause { actor: "ana".into(), reason: "call".into() }), "paused");
+    assert_eq!(walk.event(&Event::Pause { actor: "author".into(), reason: "call".into() }), "paused");
     assert_eq!(walk.tick(3_600, &seen(500)), "paused");
-    assert_eq!(walk.event(&Event::Resume { actor: "ana".into() }), "step");
+    assert_eq!(walk.event(&Event::Resume { actor: "author".into() }), "step");
     assert_eq!(walk.tick(9, &seen(500)), "step");
-    let abort = Event::Abort { actor: "ana".into(), reason: "wrong file".into() };
+    let abort = Event::Abort { actor: "author".into(), reason: "wrong file".into() };
     assert_eq!(walk.event(&abort), "rolling_back");
     walk.event(&abort);
     assert!(matches!(walk.effects[..], [Effect::Refused(_)]));
@@ -223,7 +223,7 @@ fn warming_fails_or_times_out() {
 fn a_draft_waits_for_a_person_and_a_schedule_for_its_window() {
     let mut walk = Walk { state: State::new(true, Micros(0)), ..Walk::new(plan()) };
     assert_eq!(walk.tick(1, &seen(0)), "draft");
-    assert_eq!(walk.event(&Event::Resume { actor: "ana".into() }), "scheduled");
+    assert_eq!(walk.event(&Event::Resume { actor: "author".into() }), "scheduled");
     assert_eq!(walk.tick(1, &Observation::nothing(false)), "scheduled");
     assert_eq!(walk.tick(1, &Observation::nothing(true)), "warming");
 }
@@ -246,7 +246,7 @@ fn observations() -> impl Strategy<Value = Observation> {
 }
 
 fn events() -> impl Strategy<Value = Event> {
-    let actor = || prop_oneof![Just("ana".to_owned()), Just("luis".to_owned())];
+    let actor = || prop_oneof![Just("author".to_owned()), Just("approver".to_owned())];
     prop_oneof![
         20 => observations().prop_map(Event::Tick),
         4 => Just(Event::Warmed),
@@ -281,7 +281,7 @@ proptest! {
     #[test]
     fn laws(plan in plans(), story in prop::collection::vec((events(), 0i64..40), 1..80)) {
         let plan = plan.checked().unwrap();
-        let context = Context { plan: &plan, author: "ana" };
+        let context = Context { plan: &plan, author: "author" };
         let mut state = State::new(false, Micros(0));
         let mut now = 0;
         for (event, seconds) in story {

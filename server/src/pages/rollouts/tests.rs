@@ -26,7 +26,7 @@ fn rollout(phase: Phase) -> Rollout {
         state,
         epoch: 4,
         created_at: Micros(0),
-        created_by: "ana".into(),
+        created_by: "author".into(),
         updated_at: Micros(0),
         finished_at: None,
     }
