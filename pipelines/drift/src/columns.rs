@@ -2,7 +2,7 @@
 
 use crate::{NumberPair, Reference, Sketch, TestResult};
 
-/// Two-sample Kolmogorov–Smirnov test, two-sided; the p-value is exact up to 10,000 rows. `None` when either side
+/// Two-sample Kolmogorov–Smirnov test, two-sided; the p-value is exact for small samples. `None` when either side
 /// has no finite value.
 pub fn ks(reference: &[f64], current: &[f64]) -> Option<TestResult> {
     let result = NumberPair::of(reference, current).kolmogorov_smirnov().ok()?;

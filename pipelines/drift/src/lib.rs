@@ -30,6 +30,7 @@ mod reference;
 mod sample;
 mod scan;
 mod sketch;
+mod sort;
 mod summary;
 mod tail;
 mod test;

@@ -25,10 +25,8 @@ use crate::{
     sample::{Sample, Steps},
 };
 
-/// Up to this many rows a side the exact Kolmogorov–Smirnov p-value is computed …
-const EXACT_ROWS: usize = 10_000;
-/// … and up to this many lattice points.
-const EXACT_STEPS: usize = 25_000_000;
+/// The exact Kolmogorov–Smirnov p-value is computed while it takes no more lattice points than this (some 20 ms).
+const EXACT_POINTS: f64 = 4_000_000.0;
 
 /// A numeric reference column and a current one, ready to be tested.
 #[derive(Clone, Debug)]
@@ -47,7 +45,7 @@ pub struct KolmogorovSmirnov {
     pub above: f64,
     /// Largest G − F: the current data is smaller.
     pub below: f64,
-    /// Two-sided p-value: exact for small samples, as SciPy's `auto`.
+    /// Two-sided p-value: exact for small samples, else `asymptotic_p`.
     pub p_value: f64,
     /// Two-sided p-value from the one-sample distribution at the effective size.
     pub asymptotic_p: f64,
@@ -96,7 +94,8 @@ impl NumberPair {
         Ok(sizes)
     }
 
-    /// Two-sample Kolmogorov–Smirnov test; the p-value is exact up to 10,000 rows (25 million lattice points).
+    /// Two-sample Kolmogorov–Smirnov test; the p-value is exact where that takes at most four million steps: always
+    /// up to 2,000 rows a side, and for small distances up to many more.
     pub fn kolmogorov_smirnov(&self) -> Result<KolmogorovSmirnov, NotApplicable> {
         self.sizes()?;
         let (n, m) = (self.before.len(), self.after.len());
@@ -110,7 +109,8 @@ impl NumberPair {
         let steps = above.max(below).unsigned_abs();
         let distance = steps as f64 / area;
         let asymptotic_p = asymptotic_two_sample_p(n as u64, m as u64, distance);
-        let exact = n.max(m) <= EXACT_ROWS && n * m <= EXACT_STEPS;
+        // Only the points of the band |F − G| < distance are visited.
+        let exact = area * (2.0 * distance).min(1.0) <= EXACT_POINTS;
         let p_value = if exact { exact_two_sample_p(n as u64, m as u64, steps) } else { asymptotic_p };
         let (above, below) = (above as f64 / area, below as f64 / area);
         Ok(KolmogorovSmirnov {

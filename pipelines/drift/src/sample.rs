@@ -1,6 +1,6 @@
 //! A numeric column sorted once, and two of them merged: what every numeric test reads.
 
-use crate::{NotApplicable, not_applicable::finite};
+use crate::{NotApplicable, not_applicable::finite, sort::sort};
 
 /// The finite values of a column in order, with their moments.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ impl Sample {
     pub(crate) fn of(values: &[f64]) -> Self {
         let mut sorted: Vec<f64> = Vec::with_capacity(values.len());
         sorted.extend(values.iter().filter(|value| value.is_finite()).map(|value| value + 0.0));
-        sorted.sort_unstable_by(f64::total_cmp);
+        sort(&mut sorted);
         let count = sorted.len() as f64;
         let mean = sorted.iter().sum::<f64>() / count;
         let m2 = sorted.iter().map(|value| (value - mean).powi(2)).sum();

@@ -132,7 +132,8 @@ impl Test {
         }
     }
 
-    /// Whether the test is defined for columns of this type. Tests of categories take the distinct values of numbers.
+    /// Whether the test is defined for columns of this type. Tests of categories take the distinct values of numbers,
+    /// and beyond 20 of them the deciles of the reference.
     pub fn applies_to(self, column: ColumnType) -> bool {
         match self {
             Self::KolmogorovSmirnov

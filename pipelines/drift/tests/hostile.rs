@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chasqui_drift::{
-    ColumnData, CompareOptions, ComparedColumn, DefaultTests, ScoreKind, TableComparison, Test, TestOutcome,
-    compare, compare_tables,
+    ColumnData, CompareOptions, ComparedColumn, DefaultTests, Matrix, NumberPair, Reconstruction, ScoreKind,
+    TableComparison, Test, TestOutcome, compare, compare_tables, describe, domain_classifier, mean_distance,
+    vector_discrepancy,
 };
 use proptest::prelude::*;
 
@@ -137,6 +138,58 @@ proptest! {
 proptest! {
     // A classifier is trained in every case.
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_vectors_are_compared(
+        width in 1usize..4,
+        before in any_numbers(),
+        after in any_numbers(),
+        other_width in 1usize..4,
+    ) {
+        let matrix = |width: usize, values: &[f64]| Matrix::of_rows(width, values.chunks_exact(width)).unwrap();
+        let (before, after) = (matrix(width, &before), matrix(other_width, &after));
+        if let Ok(distance) = mean_distance(&before, &after) {
+            prop_assert!(distance.is_finite() && distance >= 0.0);
+        }
+        if let Ok(result) = domain_classifier(&before, &after, 1) {
+            prop_assert!((0.0..=1.0).contains(&result.auc) && (0.0..=1.0).contains(&result.p_value));
+        }
+        if let Ok(result) = vector_discrepancy(&before, &after, 1) {
+            prop_assert!(result.discrepancy.is_finite() && (0.0..=1.0).contains(&result.p_value));
+        }
+        if let Ok(reconstruction) = Reconstruction::of(&before, 0.65) {
+            prop_assert!(reconstruction.components() >= 1);
+            for rows in [&before, &after] {
+                if let Ok(error) = reconstruction.error(rows) {
+                    prop_assert!(error.mean >= 0.0 && error.mean.is_finite());
+                    prop_assert!(error.sampling_error.is_none_or(f64::is_finite));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_columns_are_described(values in any_numbers()) {
+        let description = describe(&values);
+        let figures = [
+            description.mean,
+            description.population_deviation,
+            description.sample_deviation,
+            description.skewness,
+            description.excess_kurtosis,
+        ];
+        prop_assert!(figures.iter().flatten().all(|figure| figure.is_finite()), "{:?}", description);
+        let cramers_v = NumberPair::of(&values, &[0.0, 1.0]).categories().map(|table| table.cramers_v());
+        prop_assert!(cramers_v.is_err() || (0.0..=1.0).contains(&cramers_v.unwrap()));
+        let pair = NumberPair::of(&values, &[0.0, 1.0, 1.5]);
+        let p_values = [
+            pair.welch().map(|result| result.p_value),
+            pair.levene().map(|result| result.p_value),
+            pair.anderson_darling_right().map(|result| result.p_value),
+            pair.asymptotic_cramer_von_mises().map(|result| result.p_value),
+        ];
+        prop_assert!(p_values.iter().flatten().all(|p| (0.0..=1.0).contains(p)), "{:?}", p_values);
+    }
 
     #[test]
     fn any_texts_are_compared(before in any_texts(), after in any_texts()) {
