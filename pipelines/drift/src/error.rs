@@ -9,4 +9,12 @@ pub enum DriftError {
     /// Stored cells contradict themselves.
     #[error("invalid reference: {0}; make it again from the training data")]
     Invalid(String),
+    /// A test's name that is none.
+    #[error("unknown test {name:?}; valid are {valid}")]
+    UnknownTest {
+        /// What was asked for.
+        name: String,
+        /// The names of all tests.
+        valid: String,
+    },
 }

@@ -80,6 +80,14 @@ impl Shares {
         self.upper_tail(self.hits_after).clamp(0.0, 1.0)
     }
 
+    /// P-value that the share did not fall.
+    pub(crate) fn fall_p(self) -> f64 {
+        if !self.countable() {
+            return 1.0;
+        }
+        self.lower_tail(self.hits_after).clamp(0.0, 1.0)
+    }
+
     /// Two-sided p-value: all outcomes that are no likelier than the one seen.
     pub(crate) fn change_p(self) -> f64 {
         if !self.countable() || self.smallest() >= self.largest() {

@@ -18,19 +18,24 @@ pub(crate) fn exact_two_sample_p(n: u64, m: u64, steps: u128) -> f64 {
         return 1.0;
     }
     let (n, m) = (n.min(m), n.max(m));
-    let outside =
-        |i: u64, j: u64| (u128::from(i) * u128::from(m)).abs_diff(u128::from(j) * u128::from(n)) >= steps;
+    // Row i of the lattice is inside the band where |i·m − j·n| < steps: only these points are visited.
+    let inside = |i: u64| {
+        let height = u128::from(i) * u128::from(m);
+        let first = if height < steps { 0 } else { ((height - steps) / u128::from(n) + 1) as u64 };
+        let last = ((height + steps - 1) / u128::from(n)).min(u128::from(m)) as u64;
+        (first, last)
+    };
     // left[j]: chance that a random path has left the band when it stands at (i, j).
-    let mut left: Vec<f64> = (0..=m).map(|j| f64::from(u8::from(outside(0, j)))).collect();
+    let mut left = vec![1.0; m as usize + 1];
+    left[..=inside(0).1 as usize].fill(0.0);
     for i in 1..=n {
-        left[0] = if outside(i, 0) { 1.0 } else { left[0] };
-        for j in 1..=m {
-            let position = j as usize;
-            left[position] = if outside(i, j) {
-                1.0
-            } else {
-                (i as f64 * left[position] + j as f64 * left[position - 1]) / (i + j) as f64
-            };
+        let (first, last) = inside(i);
+        let mut beside = if first == 0 { None } else { Some(1.0) };
+        for j in first..=last {
+            let below: f64 = left[j as usize];
+            let here = beside.map_or(below, |beside| (i as f64 * below + j as f64 * beside) / (i + j) as f64);
+            left[j as usize] = here;
+            beside = Some(here);
         }
     }
     left[m as usize].clamp(0.0, 1.0)
@@ -41,6 +46,14 @@ pub(crate) fn asymptotic_two_sample_p(n: u64, m: u64, distance: f64) -> f64 {
     let (n, m) = (n as f64, m as f64);
     let effective = (n * m / (n + m)).round_ties_even().max(1.0);
     one_sample_p(effective as u64, distance)
+}
+
+/// One-sided two-sample p-value (Hodges 1957, equation 5.3).
+pub(crate) fn asymptotic_one_sided_p(n: u64, m: u64, distance: f64) -> f64 {
+    let (more, less) = (n.max(m) as f64, n.min(m) as f64);
+    let z = (more * less / (more + less)).sqrt() * distance;
+    let correction = 2.0 * z * (more + 2.0 * less) / (more * less * (more + less)).sqrt() / 3.0;
+    (-2.0 * z * z - correction).exp().clamp(0.0, 1.0)
 }
 
 /// P(Dₙ ≥ x) for the two-sided one-sample statistic, by the regions of Simard & L'Ecuyer 2011 ("Computing the

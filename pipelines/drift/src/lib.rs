@@ -5,34 +5,66 @@
 //! answered (constant column, too few rows, everything missing) is "not applicable" with a reason, never a panic
 //! and never a NaN.
 
+mod categories;
 pub mod columns;
+mod compare;
 mod comparison;
+mod contingency;
+mod describe;
 mod distance;
+mod domain;
+mod eigen;
 mod error;
 mod fisher;
 mod floors;
 mod kolmogorov;
 mod multiple_testing;
+mod not_applicable;
+mod numbers;
+mod outcome;
 mod policy;
 mod profile;
 mod random;
+mod reconstruction;
 mod reference;
+mod sample;
 mod scan;
 mod sketch;
+mod sort;
 mod summary;
-
+mod tail;
+mod test;
+mod text_content;
+mod vectors;
 mod verdict;
 
+pub use categories::CategoryPair;
+pub use compare::{
+    ColumnComparison, ColumnData, CompareOptions, ComparedColumn, DefaultTests, TableComparison, TableRow,
+    TableVerdict, compare, compare_tables,
+};
 pub use comparison::{
     TestResult, chi_squared, hellinger, jensen_shannon, ks, psi, total_variation, wasserstein,
+    wasserstein_error,
 };
+pub use contingency::ExactResult;
+pub use describe::{Description, describe};
+pub use distance::Table;
+pub use domain::DomainResult;
 pub use error::DriftError;
 pub use floors::Floors;
-pub use multiple_testing::benjamini_hochberg;
+pub use multiple_testing::{benjamini_hochberg, benjamini_yekutieli, holm};
+pub use not_applicable::NotApplicable;
+pub use numbers::{Bins, KolmogorovSmirnov, MeanDiscrepancy, NumberPair, RankResult, StudentResult};
+pub use outcome::TestOutcome;
 pub use policy::DriftPolicy;
 pub use profile::{ColumnProfile, Profile, WindowSketch};
+pub use reconstruction::{ErrorLimits, Reconstruction, ReconstructionError, frequencies};
 pub use reference::{NumberReference, Reference, TextReference};
 pub use scan::{scan, scan_with};
 pub use sketch::Sketch;
 pub use summary::{Bin, Category, Summary};
+pub use test::{ColumnType, ScoreKind, Test};
+pub use text_content::text_content;
+pub use vectors::{Matrix, VectorDiscrepancy, domain_classifier, mean_distance, vector_discrepancy};
 pub use verdict::{ColumnKind, DriftVerdict, FeatureDrift};

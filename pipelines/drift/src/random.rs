@@ -21,6 +21,17 @@ impl Random {
     pub(crate) fn uniform(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// Uniform in 0..`bound`; `bound` is above 0. The bias is below `bound` / 2⁶⁴ (Lemire 2019).
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+
+    /// Standard normal (Box & Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
 }
 
 /// Draws cells in proportion to their counts in constant time: the alias method (Walker 1977, Vose 1991).

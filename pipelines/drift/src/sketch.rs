@@ -1,5 +1,6 @@
 //! Counts of live data over a reference's cells: constant memory, merging is addition.
 
+mod distinct;
 mod frequent;
 mod number;
 mod text;
@@ -85,6 +86,15 @@ impl Sketch {
             Cells::Text(tally) => tally.seen(),
         };
         seen.saturating_add(self.missing)
+    }
+
+    /// About how many different categories there were that the reference never saw (standard error 6.5 %); 0 for
+    /// numbers.
+    pub fn new_categories(&self) -> u64 {
+        match &self.cells {
+            Cells::Number(_) => 0,
+            Cells::Text(tally) => tally.new_distinct.estimate(),
+        }
     }
 
     /// Rows without a value.

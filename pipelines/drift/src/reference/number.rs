@@ -65,6 +65,22 @@ impl TryFrom<StoredNumberReference> for NumberReference {
 }
 
 impl NumberReference {
+    /// The cuts between the cells, ascending: cell `i` is `(cuts[i - 1], cuts[i]]`.
+    pub fn cuts(&self) -> &[f64] {
+        &self.cuts
+    }
+
+    /// Those of the cuts that stand for the deciles, over which PSI, Jensen–Shannon, Hellinger, total variation and
+    /// chi-squared are computed.
+    pub fn decile_cuts(&self) -> Vec<f64> {
+        self.deciles.iter().filter_map(|position| self.cuts.get(*position)).copied().collect()
+    }
+
+    /// Rows of the training column in each cell.
+    pub fn counts(&self) -> &[u64] {
+        &self.tally.counts
+    }
+
     pub(crate) fn of(values: &[f64]) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_unstable_by(f64::total_cmp);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{frequent::Frequent, number::saturating_sum};
+use super::{distinct::Distinct, frequent::Frequent, number::saturating_sum};
 use crate::{
     DriftError,
     reference::{TextCell, fnv1a},
@@ -21,6 +21,9 @@ pub(crate) struct TextTally {
     pub(crate) buckets: [u64; BUCKETS],
     #[serde(default, skip_serializing_if = "Frequent::is_empty")]
     pub(crate) new_values: Frequent,
+    /// How many different ones of those there were.
+    #[serde(default, skip_serializing_if = "Distinct::is_empty")]
+    pub(crate) new_distinct: Distinct,
 }
 
 impl TextTally {
@@ -31,6 +34,7 @@ impl TextTally {
             new: 0,
             buckets: [0; BUCKETS],
             new_values: Frequent::default(),
+            new_distinct: Distinct::default(),
         }
     }
 
@@ -52,6 +56,7 @@ impl TextTally {
             TextCell::Rest => Some(&mut self.rest),
             TextCell::New => {
                 self.new_values.add(value);
+                self.new_distinct.add(value);
                 Some(&mut self.new)
             }
         };
@@ -74,6 +79,7 @@ impl TextTally {
         self.rest = self.rest.saturating_add(other.rest);
         self.new = self.new.saturating_add(other.new);
         self.new_values.merge(&other.new_values);
+        self.new_distinct.merge(&other.new_distinct);
         Ok(())
     }
 }

@@ -1,48 +1,8 @@
-//! The tests and distances against values computed by scipy, Evidently and NannyML.
+//! Sketches against the oracle.
 
-use std::{fs, path::PathBuf};
+use chasqui_drift::{Reference, Sketch, columns};
 
-use chasqui_drift::{Reference, Sketch, benjamini_hochberg, columns};
-use serde_json::Value;
-
-fn folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/oracle/drift");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    skip(&folder);
-    None
-}
-
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
-fn skip(folder: &std::path::Path) {
-    println!("skipped: {} is not there", folder.display());
-}
-
-fn expected(folder: &std::path::Path) -> Value {
-    let text = fs::read_to_string(folder.join("expected.json")).expect("the oracle is readable");
-    serde_json::from_str(&text).expect("the oracle is JSON")
-}
-
-/// The two columns of a pair: reference and current.
-fn columns_of(folder: &std::path::Path, pair: &str) -> (Vec<Option<String>>, Vec<Option<String>>) {
-    let mut reader =
-        csv::Reader::from_path(folder.join(format!("{pair}.csv"))).expect("the pair is readable");
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let record = record.expect("the pair is CSV");
-        let value = Some(record[1].to_owned()).filter(|value| !value.is_empty());
-        if &record[0] == "ref" { before.push(value) } else { after.push(value) }
-    }
-    (before, after)
-}
-
-fn numbers(column: &[Option<String>]) -> Vec<f64> {
-    column
-        .iter()
-        .map(|value| value.as_deref().map_or(f64::NAN, |value| value.parse().expect("a number")))
-        .collect()
-}
+use crate::files::{assert_close, assert_p, columns_of, expected, folder, numbers};
 
 fn sketched(reference: &Reference, column: &[Option<String>]) -> Sketch {
     let mut sketch = Sketch::new(reference);
@@ -53,47 +13,6 @@ fn sketched(reference: &Reference, column: &[Option<String>]) -> Sketch {
         }
     }
     sketch
-}
-
-fn assert_close(actual: f64, expected: &Value, relative: f64, what: &str) {
-    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
-    let tolerance = (expected.abs() * relative).max(1e-12);
-    assert!((actual - expected).abs() <= tolerance, "{what}: {actual}, expected {expected}");
-}
-
-/// Relative 1e-6; below 1e-12 the logarithm within 1e-3.
-fn assert_p(actual: f64, expected: &Value, what: &str) {
-    let p = expected.as_f64().unwrap_or_else(|| panic!("{what}: no number {expected}"));
-    if p < 1e-12 {
-        assert!((actual.log10() - p.log10()).abs() <= 1e-3, "{what}: {actual}, expected {p}");
-    } else {
-        assert_close(actual, expected, 1e-6, what);
-    }
-}
-
-#[test]
-fn numeric_pairs() {
-    let Some(folder) = folder() else { return };
-    let expected = expected(&folder);
-    for (pair, expected) in expected["pairs"].as_object().unwrap() {
-        if expected["kind"] != "numeric" {
-            continue;
-        }
-        let (before, after) = columns_of(&folder, pair);
-        let (reference, current) = (numbers(&before), numbers(&after));
-        let result = columns::ks(&reference, &current).unwrap();
-        assert_close(result.statistic, &expected["ks"]["auto"]["statistic"], 1e-9, pair);
-        assert_p(result.p_value, &expected["ks"]["auto"]["p"], &format!("{pair} ks auto"));
-        let wasserstein = columns::wasserstein(&reference, &current).unwrap();
-        assert_close(
-            wasserstein,
-            &expected["wasserstein"]["evidently_normed"],
-            1e-9,
-            &format!("{pair} wasserstein"),
-        );
-        let psi = columns::psi(&reference, &current).unwrap();
-        assert_close(psi, &expected["decile_bins"]["psi"], 1e-9, &format!("{pair} psi"));
-    }
 }
 
 #[test]
@@ -143,7 +62,7 @@ fn numeric_sketches() {
 }
 
 #[test]
-fn categorical_pairs() {
+fn categorical_sketches() {
     let Some(folder) = folder() else { return };
     let expected = expected(&folder);
     for (pair, expected) in expected["pairs"].as_object().unwrap() {
@@ -168,17 +87,5 @@ fn categorical_pairs() {
         ] {
             assert_close(actual.unwrap(), &expected[key], 1e-9, &format!("{pair} {key}"));
         }
-    }
-}
-
-#[test]
-fn adjusted_p_values() {
-    let Some(folder) = folder() else { return };
-    let expected = &expected(&folder)["multiple_testing"];
-    let p_values: Vec<f64> = expected["p"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).collect();
-    for (actual, expected) in
-        benjamini_hochberg(&p_values).iter().zip(expected["bh_adjusted"].as_array().unwrap())
-    {
-        assert_close(*actual, expected, 1e-9, "Benjamini–Hochberg");
     }
 }
