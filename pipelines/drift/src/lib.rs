@@ -19,6 +19,7 @@ mod random;
 mod reference;
 mod scan;
 mod sketch;
+pub mod stream;
 mod summary;
 
 mod verdict;
