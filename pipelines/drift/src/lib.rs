@@ -13,6 +13,7 @@ mod fisher;
 mod floors;
 mod kolmogorov;
 mod multiple_testing;
+pub mod performance;
 mod policy;
 mod profile;
 mod random;
