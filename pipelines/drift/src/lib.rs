@@ -5,6 +5,7 @@
 //! answered (constant column, too few rows, everything missing) is "not applicable" with a reason, never a panic
 //! and never a NaN.
 
+pub mod calendar;
 pub mod columns;
 mod comparison;
 mod distance;
