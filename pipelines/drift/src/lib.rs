@@ -12,6 +12,7 @@ mod distance;
 mod error;
 mod fisher;
 mod floors;
+pub mod kind;
 mod kolmogorov;
 mod multiple_testing;
 pub mod performance;

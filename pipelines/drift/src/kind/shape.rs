@@ -1,0 +1,211 @@
+//! The shapes that a series can have, fitted by least squares.
+
+use super::ChangeKind;
+
+/// Windows that a level must hold before and after a change.
+const MIN_LEVEL: usize = 3;
+/// Fewest windows of a ramp; a shorter one is a step.
+const MIN_RAMP: usize = 5;
+/// Periods tried, in days: week, quincena, month, quarter, half year, year.
+const PERIODS: [f64; 6] = [7.0, 15.22, 30.44, 91.31, 182.62, 365.25];
+/// Harmonics of a period: enough for a sharp crest.
+const HARMONICS: usize = 2;
+
+/// One shape fitted to the series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fit {
+    pub(super) kind: ChangeKind,
+    pub(super) began: Option<usize>,
+    pub(super) size: f64,
+    /// n ln(squared error / n) + parameters · ln n: smaller is better.
+    pub(super) criterion: f64,
+}
+
+/// All fits: no change, and every date of every kind.
+pub(super) struct Fits {
+    pub(super) steady: Fit,
+    changes: Vec<Fit>,
+}
+
+impl Fits {
+    /// The best of all.
+    pub(super) fn best(&self) -> Fit {
+        let better = |a: Fit, b: &Fit| if b.criterion < a.criterion { *b } else { a };
+        self.changes.iter().fold(self.steady, better)
+    }
+
+    /// Those of a kind, whatever its length or period.
+    pub(super) fn of_kind(&self, kind: ChangeKind) -> Vec<Fit> {
+        let same = |fit: &&Fit| std::mem::discriminant(&fit.kind) == std::mem::discriminant(&kind);
+        self.changes.iter().filter(same).copied().collect()
+    }
+}
+
+/// Fits every shape to at least 6 finite values.
+pub(super) fn fits(values: &[f64]) -> Fits {
+    let series = Series::new(values);
+    let mut changes = series.steps();
+    changes.extend(series.ramps());
+    changes.extend(series.pulses());
+    changes.extend(PERIODS.iter().filter_map(|period| series.season(*period)));
+    Fits { steady: series.fit(ChangeKind::Steady, None, 0.0, series.squares(0, values.len()), 1.0), changes }
+}
+
+/// A series with its running sums.
+struct Series<'a> {
+    values: &'a [f64],
+    sums: Vec<f64>,
+    square_sums: Vec<f64>,
+    floor: f64,
+}
+
+impl<'a> Series<'a> {
+    fn new(values: &'a [f64]) -> Self {
+        // Sums of deviations from the mean: sums of the values themselves would cancel.
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let (mut sums, mut square_sums) = (vec![0.0], vec![0.0]);
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for value in values {
+            sum += value - mean;
+            squares += (value - mean).powi(2);
+            sums.push(sum);
+            square_sums.push(squares);
+        }
+        // Against ln 0 when a shape fits exactly: no noise is below a millionth of the spread.
+        let floor = (squares * 1e-12).max(f64::MIN_POSITIVE);
+        Self { values, sums, square_sums, floor }
+    }
+
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn sum(&self, from: usize, to: usize) -> f64 {
+        self.sums[to] - self.sums[from]
+    }
+
+    fn mean(&self, from: usize, to: usize) -> f64 {
+        self.sum(from, to) / (to - from) as f64
+    }
+
+    /// Squared deviations from the mean of `from..to`.
+    fn squares(&self, from: usize, to: usize) -> f64 {
+        let squares = self.square_sums[to] - self.square_sums[from];
+        (squares - self.sum(from, to).powi(2) / (to - from) as f64).max(0.0)
+    }
+
+    fn fit(&self, kind: ChangeKind, began: Option<usize>, size: f64, error: f64, parameters: f64) -> Fit {
+        let n = self.len() as f64;
+        let criterion = n * (error.max(self.floor) / n).ln() + parameters * n.ln();
+        Fit { kind, began, size, criterion }
+    }
+
+    /// Two levels; the date is a parameter as they are.
+    fn steps(&self) -> Vec<Fit> {
+        let n = self.len();
+        (MIN_LEVEL..=n.saturating_sub(MIN_LEVEL))
+            .map(|at| {
+                let error = self.squares(0, at) + self.squares(at, n);
+                let size = self.mean(at, n) - self.mean(0, at);
+                self.fit(ChangeKind::Sudden, Some(at), size, error, 3.0)
+            })
+            .collect()
+    }
+
+    /// A level, a straight way to another, that level.
+    fn ramps(&self) -> Vec<Fit> {
+        let n = self.len();
+        let mut fits = Vec::new();
+        for from in MIN_LEVEL - 1..n {
+            for to in from + MIN_RAMP..n {
+                let way: Vec<f64> =
+                    (0..n).map(|i| ((i as f64 - from as f64) / (to - from) as f64).clamp(0.0, 1.0)).collect();
+                let (size, error) = self.line(&way);
+                let kind = ChangeKind::Gradual { windows: to - from };
+                fits.push(self.fit(kind, Some(from + 1), size, error, 4.0));
+            }
+        }
+        fits
+    }
+
+    /// Slope and squared error of the line through a regressor.
+    fn line(&self, way: &[f64]) -> (f64, f64) {
+        let n = self.len() as f64;
+        let mean = way.iter().sum::<f64>() / n;
+        let spread: f64 = way.iter().map(|x| (x - mean).powi(2)).sum();
+        if spread <= 0.0 {
+            return (0.0, self.squares(0, self.len()));
+        }
+        let level = self.values.iter().sum::<f64>() / n;
+        let common: f64 = way.iter().zip(self.values).map(|(x, y)| (x - mean) * (y - level)).sum();
+        let slope = common / spread;
+        (slope, (self.squares(0, self.len()) - slope * common).max(0.0))
+    }
+
+    /// A level, another for at most a third of the windows, the first again.
+    fn pulses(&self) -> Vec<Fit> {
+        let n = self.len();
+        let mut fits = Vec::new();
+        for from in MIN_LEVEL - 1..n {
+            for to in from + 1..=(from + n / 3).min(n.saturating_sub(MIN_LEVEL)) {
+                let outside = (n - (to - from)) as f64;
+                let rest = self.sums[n] - self.sum(from, to);
+                let rest_squares = self.square_sums[n] - (self.square_sums[to] - self.square_sums[from]);
+                let error = (rest_squares - rest * rest / outside).max(0.0) + self.squares(from, to);
+                let size = self.mean(from, to) - rest / outside;
+                fits.push(self.fit(ChangeKind::OneOff { windows: to - from }, Some(from), size, error, 4.0));
+            }
+        }
+        fits
+    }
+
+    /// Waves of a period; None below two whole periods.
+    fn season(&self, period: f64) -> Option<Fit> {
+        let n = self.len();
+        if (n as f64) < 2.0 * period {
+            return None;
+        }
+        let mean = self.values.iter().sum::<f64>() / n as f64;
+        let mut left: Vec<f64> = self.values.iter().map(|value| value - mean).collect();
+        let mut basis: Vec<Vec<f64>> = vec![vec![1.0 / (n as f64).sqrt(); n]];
+        let mut wave = vec![0.0; n];
+        for harmonic in 1..=HARMONICS {
+            let turn = std::f64::consts::TAU * harmonic as f64 / period;
+            for phase in [0.0, std::f64::consts::FRAC_PI_2] {
+                let column = (0..n).map(|i| (turn * i as f64 + phase).sin()).collect();
+                if let Some(direction) = orthogonal(column, &basis) {
+                    let along: f64 = direction.iter().zip(&left).map(|(x, y)| x * y).sum();
+                    for ((residual, part), x) in left.iter_mut().zip(&mut wave).zip(&direction) {
+                        *residual -= along * x;
+                        *part += along * x;
+                    }
+                    basis.push(direction);
+                }
+            }
+        }
+        let error: f64 = left.iter().map(|residual| residual * residual).sum();
+        let crest = wave.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let trough = wave.iter().copied().fold(f64::INFINITY, f64::min);
+        // The period was chosen from a list: one parameter more than the waves have.
+        let parameters = 2.0 + 2.0 * HARMONICS as f64;
+        Some(self.fit(ChangeKind::Recurring { period }, None, crest - trough, error, parameters))
+    }
+}
+
+/// The part of a column at right angles to a basis, of length 1; None when nothing is left (Gram–Schmidt).
+fn orthogonal(mut column: Vec<f64>, basis: &[Vec<f64>]) -> Option<Vec<f64>> {
+    for direction in basis {
+        let along: f64 = direction.iter().zip(&column).map(|(a, b)| a * b).sum();
+        for (value, part) in column.iter_mut().zip(direction) {
+            *value -= along * part;
+        }
+    }
+    let length = column.iter().map(|value| value * value).sum::<f64>().sqrt();
+    if length < 1e-6 {
+        return None;
+    }
+    for value in &mut column {
+        *value /= length;
+    }
+    Some(column)
+}
