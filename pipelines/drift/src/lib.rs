@@ -8,6 +8,7 @@
 pub mod calendar;
 pub mod columns;
 mod comparison;
+pub mod decision;
 mod distance;
 mod error;
 mod fisher;
