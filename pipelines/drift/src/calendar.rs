@@ -13,7 +13,7 @@ mod seasonal;
 pub use easter::easter_sunday;
 pub use edits::{AddedDay, Calendar};
 pub use holidays::{Holiday, Place, local_holidays, national_holidays, observed};
-pub use season::{Counterpart, Event, Region, Season, counterpart, seasons};
+pub use season::{Counterpart, Event, Region, Season, counterpart, school_is_on, school_year, seasons};
 pub use seasonal::{OBSERVATION_DAYS, SeasonalChange, SeasonalVerdict, judge};
 
 use jiff::Span;

@@ -12,7 +12,7 @@ mod trend;
 pub use fairness::{FairnessPolicy, Gap, Group, GroupFairness, Interval, Selection, fairness, wilson};
 pub use forecast::{Crossing, ForecastSettings, RetrainingForecast, forecast};
 pub use incident::{
-    Alarm, Budget, Dispatch, Incident, Severity, SeverityPolicy, Situation, dispatch, incidents, priority,
-    severity,
+    Alarm, Budget, Dispatch, Incident, Severity, SeverityPolicy, Situation, calibrated_drift, dispatch,
+    incidents, priority, severity,
 };
 pub use payoff::{Advice, Loss, Payoff, RetrainingCost, advise, weekly_loss};

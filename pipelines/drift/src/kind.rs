@@ -78,8 +78,8 @@ pub struct ChangeDate {
 }
 
 /// Describes the change in a series of one number per window, the oldest first (a distance to the training data, an
-/// estimated performance, a mean). The latest 400 windows are looked at; numbers that are not finite count as the
-/// one before.
+/// estimated performance, a mean). The windows are days where periods are to be found; the latest 400 are looked at.
+/// Numbers that are not finite count as the one before.
 pub fn describe(series: &[f64]) -> ChangeDescription {
     let skipped = series.len().saturating_sub(MAX_WINDOWS);
     let values = filled(&series[skipped..]);
@@ -166,9 +166,8 @@ fn confirms(kind: ChangeKind, cuts: &[Cut]) -> bool {
     match kind {
         ChangeKind::Sudden => cuts.len() == 1,
         ChangeKind::Gradual { .. } => cuts.len() >= 2 && one_direction,
-        ChangeKind::Recurring { .. } | ChangeKind::OneOff { .. } => {
-            cuts.len() != 1 && !(cuts.len() > 1 && one_direction)
-        }
+        // Up and down again: what ADWIN cuts, it must cut in both directions.
+        ChangeKind::Recurring { .. } | ChangeKind::OneOff { .. } => cuts.is_empty() || !one_direction,
         ChangeKind::Steady => cuts.is_empty(),
         ChangeKind::Unknown => false,
     }

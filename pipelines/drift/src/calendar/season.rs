@@ -144,6 +144,27 @@ pub fn seasons(year: i16) -> Vec<Season> {
     seasons
 }
 
+/// The first and the last day of the school year that begins in `year`, as they usually fall: in Costa and Galápagos
+/// from the first Monday of May to the last Friday of February, in Sierra and Amazonía from the first Monday of
+/// September to the last Friday of June. None for the whole country, which has no common one. The ministry sets the
+/// days of each year; those of a company's schools are edited as seasons.
+pub fn school_year(year: i16, region: Region) -> Option<(Date, Date)> {
+    let next = year.checked_add(1)?;
+    match region {
+        Region::Nacional => None,
+        Region::CostaInsular => Some((nth(year, 5, 1, Weekday::Monday), nth(next, 2, -1, Weekday::Friday))),
+        Region::SierraAmazonia => Some((nth(year, 9, 1, Weekday::Monday), nth(next, 6, -1, Weekday::Friday))),
+    }
+}
+
+/// School is on in the region on that day.
+pub fn school_is_on(date: Date, region: Region) -> bool {
+    [date.year().saturating_sub(1), date.year()]
+        .into_iter()
+        .filter_map(|year| school_year(year, region))
+        .any(|(first, last)| (first..=last).contains(&date))
+}
+
 /// The stretch one year earlier that is as far from its season's event as `from..=to` is from this year's. None
 /// outside every season.
 ///
@@ -169,7 +190,7 @@ fn season(event: Event, day: Date, from: Date, to: Date) -> Season {
     Season { event, region: event.region(), day, from, to }
 }
 
-/// The n-th weekday of a month, 1–4.
+/// The n-th weekday of a month, 1–4, or the last for −1.
 fn nth(year: i16, month: i8, n: i8, weekday: Weekday) -> Date {
     let first = day(year, month, 1);
     first.nth_weekday_of_month(n, weekday).unwrap_or(first)
@@ -196,7 +217,7 @@ fn november(year: i16) -> (Date, Date) {
 mod tests {
     use jiff::civil::date;
 
-    use super::{Event, counterpart, seasons};
+    use super::{Event, Region, counterpart, school_is_on, school_year, seasons};
 
     fn both(year: i16) -> Vec<super::Season> {
         [seasons(year - 1), seasons(year)].concat()
@@ -223,5 +244,16 @@ mod tests {
     fn outside_every_season_and_without_last_year_there_is_none() {
         assert!(counterpart(&both(2025), date(2025, 6, 9), date(2025, 6, 12)).is_none());
         assert!(counterpart(&seasons(2025), date(2025, 3, 1), date(2025, 3, 4)).is_none());
+    }
+    #[test]
+    fn the_regions_go_to_school_at_different_times() {
+        let sierra = school_year(2025, Region::SierraAmazonia);
+        assert_eq!(sierra, Some((date(2025, 9, 1), date(2026, 6, 26))));
+        let costa = school_year(2025, Region::CostaInsular);
+        assert_eq!(costa, Some((date(2025, 5, 5), date(2026, 2, 27))));
+        assert_eq!(school_year(2025, Region::Nacional), None);
+        let (march, july) = (date(2026, 3, 20), date(2026, 7, 20));
+        assert!(school_is_on(march, Region::SierraAmazonia) && !school_is_on(march, Region::CostaInsular));
+        assert!(!school_is_on(july, Region::SierraAmazonia) && school_is_on(july, Region::CostaInsular));
     }
 }

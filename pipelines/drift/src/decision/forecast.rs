@@ -184,8 +184,14 @@ impl Future {
     /// The first week whose level is below the minimum; the one after the horizon when there is none.
     fn crossing(&mut self, settings: ForecastSettings, random: &mut Random) -> u32 {
         for week in 1..=settings.horizon {
-            self.level += self.slope + self.level_deviation * normal(random);
-            self.slope += self.slope_deviation * normal(random);
+            self.level += self.slope;
+            // Most futures have parts that do not move; drawing for them would be half of the time.
+            if self.level_deviation > 0.0 {
+                self.level += self.level_deviation * normal(random);
+            }
+            if self.slope_deviation > 0.0 {
+                self.slope += self.slope_deviation * normal(random);
+            }
             if self.level < settings.minimum {
                 return week;
             }

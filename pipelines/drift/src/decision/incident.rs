@@ -63,6 +63,15 @@ pub fn severity(situation: &Situation, policy: SeverityPolicy) -> Severity {
     }
 }
 
+/// Calibrated drift: how far a distance (0–1) lies beyond what it stays below by chance in 99 of 100 windows of that
+/// size, 0 there and 1 at the largest distance there is.
+pub fn calibrated_drift(effect: f64, effect_floor: f64) -> f64 {
+    if effect.is_nan() || effect_floor.is_nan() || effect_floor >= 1.0 {
+        return 0.0;
+    }
+    ((effect - effect_floor) / (1.0 - effect_floor)).clamp(0.0, 1.0)
+}
+
 /// Priority in dollars: calibrated drift (0–1) × share of the model's importance (0–1) × dollars at risk. What is
 /// not a number counts as 0.
 pub fn priority(drift: f64, importance_share: f64, dollars_at_risk: f64) -> f64 {
@@ -178,7 +187,8 @@ pub fn dispatch(mut incidents: Vec<Incident>, budget: Budget) -> Dispatch {
 #[cfg(test)]
 mod tests {
     use super::{
-        Alarm, Budget, Severity, SeverityPolicy, Situation, dispatch, incidents, priority, severity,
+        Alarm, Budget, Severity, SeverityPolicy, Situation, calibrated_drift, dispatch, incidents, priority,
+        severity,
     };
     use crate::calendar::{Event, SeasonalVerdict};
 
@@ -212,6 +222,9 @@ mod tests {
         assert!((priority(0.5, 0.4, 1000.0) - 200.0).abs() < 1e-9);
         assert_eq!(priority(f64::NAN, 0.4, 1000.0), 0.0);
         assert_eq!(priority(2.0, 1.0, f64::INFINITY), 0.0);
+        assert!((calibrated_drift(0.28, 0.1) - 0.2).abs() < 1e-12);
+        assert_eq!((calibrated_drift(0.05, 0.1), calibrated_drift(1.0, 0.1)), (0.0, 1.0));
+        assert_eq!((calibrated_drift(f64::NAN, 0.1), calibrated_drift(0.5, 1.0)), (0.0, 0.0));
     }
 
     #[test]

@@ -56,6 +56,8 @@ struct Series<'a> {
     values: &'a [f64],
     sums: Vec<f64>,
     square_sums: Vec<f64>,
+    /// Sums of place × deviation.
+    weighted_sums: Vec<f64>,
     floor: f64,
 }
 
@@ -63,17 +65,19 @@ impl<'a> Series<'a> {
     fn new(values: &'a [f64]) -> Self {
         // Sums of deviations from the mean: sums of the values themselves would cancel.
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let (mut sums, mut square_sums) = (vec![0.0], vec![0.0]);
-        let (mut sum, mut squares) = (0.0, 0.0);
-        for value in values {
+        let (mut sums, mut square_sums, mut weighted_sums) = (vec![0.0], vec![0.0], vec![0.0]);
+        let (mut sum, mut squares, mut weighted) = (0.0, 0.0, 0.0);
+        for (place, value) in values.iter().enumerate() {
             sum += value - mean;
             squares += (value - mean).powi(2);
+            weighted += place as f64 * (value - mean);
             sums.push(sum);
             square_sums.push(squares);
+            weighted_sums.push(weighted);
         }
         // Against ln 0 when a shape fits exactly: no noise is below a millionth of the spread.
         let floor = (squares * 1e-12).max(f64::MIN_POSITIVE);
-        Self { values, sums, square_sums, floor }
+        Self { values, sums, square_sums, weighted_sums, floor }
     }
 
     fn len(&self) -> usize {
@@ -118,9 +122,7 @@ impl<'a> Series<'a> {
         let mut fits = Vec::new();
         for from in MIN_LEVEL - 1..n {
             for to in from + MIN_RAMP..n {
-                let way: Vec<f64> =
-                    (0..n).map(|i| ((i as f64 - from as f64) / (to - from) as f64).clamp(0.0, 1.0)).collect();
-                let (size, error) = self.line(&way);
+                let (size, error) = self.ramp(from, to);
                 let kind = ChangeKind::Gradual { windows: to - from };
                 fits.push(self.fit(kind, Some(from + 1), size, error, 4.0));
             }
@@ -128,18 +130,20 @@ impl<'a> Series<'a> {
         fits
     }
 
-    /// Slope and squared error of the line through a regressor.
-    fn line(&self, way: &[f64]) -> (f64, f64) {
-        let n = self.len() as f64;
-        let mean = way.iter().sum::<f64>() / n;
-        let spread: f64 = way.iter().map(|x| (x - mean).powi(2)).sum();
-        if spread <= 0.0 {
-            return (0.0, self.squares(0, self.len()));
-        }
-        let level = self.values.iter().sum::<f64>() / n;
-        let common: f64 = way.iter().zip(self.values).map(|(x, y)| (x - mean) * (y - level)).sum();
-        let slope = common / spread;
-        (slope, (self.squares(0, self.len()) - slope * common).max(0.0))
+    /// Height and squared error of the ramp that is 0 until `from`, 1 from `to` on and straight between them, from
+    /// running sums: all pairs of a year are fitted at every check.
+    fn ramp(&self, from: usize, to: usize) -> (f64, f64) {
+        let n = self.len();
+        let (length, after) = ((to - from) as f64, (n - to) as f64);
+        // Sums of k / length and of its square for k below length.
+        let way_sum = (length - 1.0) / 2.0 + after;
+        let way_squares = (length - 1.0) * (2.0 * length - 1.0) / (6.0 * length) + after;
+        let spread = way_squares - way_sum * way_sum / n as f64;
+        let weighted = self.weighted_sums[to] - self.weighted_sums[from];
+        // The deviations add up to 0, so that the ramp's own mean drops out.
+        let common = (weighted - from as f64 * self.sum(from, to)) / length + self.sum(to, n);
+        let height = common / spread;
+        (height, (self.squares(0, n) - height * common).max(0.0))
     }
 
     /// A level, another for at most a third of the windows, the first again.
@@ -208,4 +212,27 @@ fn orthogonal(mut column: Vec<f64>, basis: &[Vec<f64>]) -> Option<Vec<f64>> {
         *value /= length;
     }
     Some(column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Series;
+
+    #[test]
+    fn running_sums_fit_the_ramp_that_least_squares_fit() {
+        let values: Vec<f64> = (0..30u32).map(|i| f64::from(i * i * 7919 % 101)).collect();
+        let series = Series::new(&values);
+        for (from, to) in [(2, 7), (5, 29), (10, 20)] {
+            let way: Vec<f64> =
+                (0..30).map(|i| ((i as f64 - from as f64) / (to - from) as f64).clamp(0.0, 1.0)).collect();
+            let mean = |column: &[f64]| column.iter().sum::<f64>() / 30.0;
+            let (way_mean, level) = (mean(&way), mean(&values));
+            let common: f64 = way.iter().zip(&values).map(|(x, y)| (x - way_mean) * (y - level)).sum();
+            let spread: f64 = way.iter().map(|x| (x - way_mean).powi(2)).sum();
+            let total: f64 = values.iter().map(|y| (y - level).powi(2)).sum();
+            let (height, error) = series.ramp(from, to);
+            assert!((height - common / spread).abs() < 1e-9);
+            assert!((error - (total - common * common / spread)).abs() < 1e-6);
+        }
+    }
 }

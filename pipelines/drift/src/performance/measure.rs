@@ -63,6 +63,11 @@ impl Measure {
         )
     }
 
+    /// A larger value is worse.
+    pub(super) fn is_error(self) -> bool {
+        matches!(self, Self::FalsePositive | Self::FalseNegative)
+    }
+
     /// The least and the largest that it can be.
     pub(super) fn limits(self) -> (f64, f64) {
         match self {
@@ -105,6 +110,15 @@ impl Estimate {
             alert: thresholds.excludes(value),
         }
     }
+
+    /// The alert is for the worse: an estimate above its upper threshold is unusual, but no loss.
+    pub fn fell(&self) -> bool {
+        fell(self.measure, self.value, self.thresholds)
+    }
+}
+
+fn fell(measure: Measure, value: f64, thresholds: Thresholds) -> bool {
+    if measure.is_error() { value > thresholds.upper } else { value < thresholds.lower }
 }
 
 /// A measure of one window whose labels have come.
@@ -120,4 +134,34 @@ pub struct Realized {
     pub thresholds: Thresholds,
     /// The value lies outside the thresholds.
     pub alert: bool,
+}
+
+impl Realized {
+    /// The alert is for the worse.
+    pub fn fell(&self) -> bool {
+        fell(self.measure, self.value, self.thresholds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Estimate, Measure, Thresholds};
+
+    #[test]
+    fn only_the_worse_side_is_a_fall() {
+        let usual = Thresholds { lower: 0.7, upper: 0.9 };
+        let of = |measure, value| Estimate::new(measure, value, 0.01, usual);
+        assert!(of(Measure::Accuracy, 0.6).fell() && !of(Measure::Accuracy, 0.95).fell());
+        assert!(of(Measure::Accuracy, 0.95).alert);
+        let rows = Thresholds { lower: 10.0, upper: 20.0 };
+        assert!(Estimate::new(Measure::FalsePositive, 30.0, 1.0, rows).fell());
+        assert!(!Estimate::new(Measure::FalsePositive, 5.0, 1.0, rows).fell());
+    }
+
+    #[test]
+    fn an_interval_stays_within_what_is_possible() {
+        let estimate = Estimate::new(Measure::RocAuc, 0.99, 0.01, Thresholds { lower: 0.9, upper: 1.0 });
+        assert_eq!(estimate.upper, 1.0);
+        assert!((estimate.lower - 0.96).abs() < 1e-12);
+    }
 }
