@@ -42,6 +42,25 @@ fn noise_is_rarely_called_a_change() {
     assert!(steady >= 0.93, "steady {steady}");
 }
 
+/// Noise whose days follow each other: what a slowly changing clientele looks like.
+#[test]
+fn wandering_noise_is_rarely_called_a_change() {
+    let steady = (0..SERIES as u64)
+        .filter(|index| {
+            let mut last = 0.0;
+            let series: Vec<f64> = normals(6_000_000 + index, DAYS)
+                .into_iter()
+                .map(|noise| {
+                    last = 0.5 * last + noise;
+                    last
+                })
+                .collect();
+            describe(&series).kind == ChangeKind::Steady
+        })
+        .count();
+    assert!(steady >= SERIES * 9 / 10, "steady {steady} of {SERIES}");
+}
+
 #[test]
 fn a_jump_is_sudden_and_its_date_is_inside_the_interval() {
     let jumps = described(|day| if day < 50 { 0.0 } else { 3.0 }, 2);

@@ -89,16 +89,7 @@ pub fn forecast(weekly: &[f64], settings: ForecastSettings) -> RetrainingForecas
     if level < settings.minimum {
         return RetrainingForecast::Now;
     }
-    let mut random = Random::new(settings.seed);
-    let mut crossings: Vec<u32> = Vec::with_capacity(settings.paths);
-    let mut slopes: Vec<f64> = Vec::with_capacity(settings.paths);
-    for _ in 0..settings.paths.max(1) {
-        let mut future = Future::draw(&trends, &mut random);
-        slopes.push(future.slope);
-        crossings.push(future.crossing(settings, &mut random));
-    }
-    slopes.sort_by(f64::total_cmp);
-    crossings.sort_unstable();
+    let (slopes, crossings) = futures(&trends, settings);
     let tail = (1.0 - INTERVAL) / 2.0;
     let slope = (quantile(&slopes, tail), quantile(&slopes, 1.0 - tail));
     if slope.1 >= 0.0 {
@@ -120,6 +111,20 @@ pub fn forecast(weekly: &[f64], settings: ForecastSettings) -> RetrainingForecas
             slope,
         },
     }
+}
+
+/// The slopes and the crossings of the futures, each sorted.
+fn futures(trends: &[Trend], settings: ForecastSettings) -> (Vec<f64>, Vec<u32>) {
+    let mut random = Random::new(settings.seed);
+    let (mut slopes, mut crossings): (Vec<f64>, Vec<u32>) = (0..settings.paths.max(1))
+        .map(|_| {
+            let mut future = Future::draw(trends, &mut random);
+            (future.slope, future.crossing(settings, &mut random))
+        })
+        .unzip();
+    slopes.sort_by(f64::total_cmp);
+    crossings.sort_unstable();
+    (slopes, crossings)
 }
 
 /// The weeks between the tails of sorted crossings, whole weeks taken off either end as long as that brings their

@@ -6,6 +6,8 @@ use super::ChangeKind;
 const MIN_LEVEL: usize = 3;
 /// Fewest windows of a ramp; a shorter one is a step.
 const MIN_RAMP: usize = 5;
+/// However closely days follow each other, a share of them counts.
+const MAX_FOLLOWING: f64 = 0.9;
 /// Periods tried, in days: week, quincena, month, quarter, half year, year.
 const PERIODS: [f64; 6] = [7.0, 15.22, 30.44, 91.31, 182.62, 365.25];
 /// Harmonics of a period: enough for a sharp crest.
@@ -17,7 +19,7 @@ pub(super) struct Fit {
     pub(super) kind: ChangeKind,
     pub(super) began: Option<usize>,
     pub(super) size: f64,
-    /// n ln(squared error / n) + parameters · ln n: smaller is better.
+    /// m ln(squared error / n) + parameters · ln n, with m the independent values: smaller is better.
     pub(super) criterion: f64,
 }
 
@@ -43,11 +45,14 @@ impl Fits {
 
 /// Fits every shape to at least 6 finite values.
 pub(super) fn fits(values: &[f64]) -> Fits {
-    let series = Series::new(values);
+    let waves: Vec<Waves> = PERIODS.iter().filter_map(|period| Waves::fit(values, *period)).collect();
+    // A wave looks as if days followed each other; what it leaves tells whether they do.
+    let left = waves.iter().map(|waves| independent_share(&waves.residuals));
+    let series = Series::new(values, left.fold(independent_share(values), f64::max));
     let mut changes = series.steps();
     changes.extend(series.ramps());
     changes.extend(series.pulses());
-    changes.extend(PERIODS.iter().filter_map(|period| series.season(*period)));
+    changes.extend(waves.iter().map(|waves| waves.described(&series)));
     Fits { steady: series.fit(ChangeKind::Steady, None, 0.0, series.squares(0, values.len()), 1.0), changes }
 }
 
@@ -59,10 +64,12 @@ struct Series<'a> {
     /// Sums of place × deviation.
     weighted_sums: Vec<f64>,
     floor: f64,
+    /// Share of the values that count as independent, 0–1.
+    independent: f64,
 }
 
 impl<'a> Series<'a> {
-    fn new(values: &'a [f64]) -> Self {
+    fn new(values: &'a [f64], independent: f64) -> Self {
         // Sums of deviations from the mean: sums of the values themselves would cancel.
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let (mut sums, mut square_sums, mut weighted_sums) = (vec![0.0], vec![0.0], vec![0.0]);
@@ -77,7 +84,7 @@ impl<'a> Series<'a> {
         }
         // Against ln 0 when a shape fits exactly: no noise is below a millionth of the spread.
         let floor = (squares * 1e-12).max(f64::MIN_POSITIVE);
-        Self { values, sums, square_sums, weighted_sums, floor }
+        Self { values, sums, square_sums, weighted_sums, floor, independent }
     }
 
     fn len(&self) -> usize {
@@ -100,7 +107,7 @@ impl<'a> Series<'a> {
 
     fn fit(&self, kind: ChangeKind, began: Option<usize>, size: f64, error: f64, parameters: f64) -> Fit {
         let n = self.len() as f64;
-        let criterion = n * (error.max(self.floor) / n).ln() + parameters * n.ln();
+        let criterion = n * self.independent * (error.max(self.floor) / n).ln() + parameters * n.ln();
         Fit { kind, began, size, criterion }
     }
 
@@ -162,15 +169,25 @@ impl<'a> Series<'a> {
         }
         fits
     }
+}
 
-    /// Waves of a period; None below two whole periods.
-    fn season(&self, period: f64) -> Option<Fit> {
-        let n = self.len();
+/// Waves of one period and what they leave.
+struct Waves {
+    period: f64,
+    /// From trough to crest.
+    height: f64,
+    residuals: Vec<f64>,
+}
+
+impl Waves {
+    /// Fits the first harmonics of a period; None below two whole periods.
+    fn fit(values: &[f64], period: f64) -> Option<Self> {
+        let n = values.len();
         if (n as f64) < 2.0 * period {
             return None;
         }
-        let mean = self.values.iter().sum::<f64>() / n as f64;
-        let mut left: Vec<f64> = self.values.iter().map(|value| value - mean).collect();
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let mut residuals: Vec<f64> = values.iter().map(|value| value - mean).collect();
         let mut basis: Vec<Vec<f64>> = vec![vec![1.0 / (n as f64).sqrt(); n]];
         let mut wave = vec![0.0; n];
         for harmonic in 1..=HARMONICS {
@@ -178,8 +195,8 @@ impl<'a> Series<'a> {
             for phase in [0.0, std::f64::consts::FRAC_PI_2] {
                 let column = (0..n).map(|i| (turn * i as f64 + phase).sin()).collect();
                 if let Some(direction) = orthogonal(column, &basis) {
-                    let along: f64 = direction.iter().zip(&left).map(|(x, y)| x * y).sum();
-                    for ((residual, part), x) in left.iter_mut().zip(&mut wave).zip(&direction) {
+                    let along: f64 = direction.iter().zip(&residuals).map(|(x, y)| x * y).sum();
+                    for ((residual, part), x) in residuals.iter_mut().zip(&mut wave).zip(&direction) {
                         *residual -= along * x;
                         *part += along * x;
                     }
@@ -187,13 +204,31 @@ impl<'a> Series<'a> {
                 }
             }
         }
-        let error: f64 = left.iter().map(|residual| residual * residual).sum();
         let crest = wave.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let trough = wave.iter().copied().fold(f64::INFINITY, f64::min);
+        Some(Self { period, height: crest - trough, residuals })
+    }
+
+    fn described(&self, series: &Series<'_>) -> Fit {
+        let error: f64 = self.residuals.iter().map(|residual| residual * residual).sum();
         // The period was chosen from a list: one parameter more than the waves have.
         let parameters = 2.0 + 2.0 * HARMONICS as f64;
-        Some(self.fit(ChangeKind::Recurring { period }, None, crest - trough, error, parameters))
+        series.fit(ChangeKind::Recurring { period: self.period }, None, self.height, error, parameters)
     }
+}
+
+/// Share of the values that count as independent of their neighbours: (1 − φ) / (1 + φ) for noise that follows the day
+/// before by φ (Bartlett 1935). φ comes from the steps between neighbours, whose autocorrelation is (φ − 1) / 2 and
+/// which changes of level hardly move. Without it slowly wandering noise would be called a change.
+fn independent_share(values: &[f64]) -> f64 {
+    let steps: Vec<f64> = values.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let squares: f64 = steps.iter().map(|step| step * step).sum();
+    if squares <= 0.0 {
+        return 1.0;
+    }
+    let products: f64 = steps.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let follows = (1.0 + 2.0 * products / squares).clamp(0.0, MAX_FOLLOWING);
+    (1.0 - follows) / (1.0 + follows)
 }
 
 /// The part of a column at right angles to a basis, of length 1; None when nothing is left (Gram–Schmidt).
@@ -221,7 +256,7 @@ mod tests {
     #[test]
     fn running_sums_fit_the_ramp_that_least_squares_fit() {
         let values: Vec<f64> = (0..30u32).map(|i| f64::from(i * i * 7919 % 101)).collect();
-        let series = Series::new(&values);
+        let series = Series::new(&values, 1.0);
         for (from, to) in [(2, 7), (5, 29), (10, 20)] {
             let way: Vec<f64> =
                 (0..30).map(|i| ((i as f64 - from as f64) / (to - from) as f64).clamp(0.0, 1.0)).collect();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::roc::area_under_roc;
-use crate::random::Random;
+use crate::{DriftError, random::Random};
 
 /// Splits by which calibration must prove itself.
 const SPLITS: usize = 10;
@@ -19,6 +19,7 @@ const SEPARABLE: f64 = 0.999;
 /// - as many probabilities as scores, at least one;
 /// - scores strictly increase, probabilities never decrease.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Knots")]
 pub struct Isotonic {
     scores: Vec<f64>,
     probabilities: Vec<f64>,
@@ -67,6 +68,29 @@ impl Isotonic {
         let (lower, from, to) =
             (self.scores[above - 1], self.probabilities[above - 1], self.probabilities[above]);
         from + (to - from) * ((score - lower) / (upper - lower))
+    }
+}
+
+/// Knots as they were stored.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Knots {
+    scores: Vec<f64>,
+    probabilities: Vec<f64>,
+}
+
+impl TryFrom<Knots> for Isotonic {
+    type Error = DriftError;
+
+    fn try_from(Knots { scores, probabilities }: Knots) -> Result<Self, Self::Error> {
+        let possible = probabilities.iter().all(|probability| (0.0..=1.0).contains(probability));
+        let whole = !scores.is_empty() && scores.len() == probabilities.len();
+        let increase = scores.windows(2).all(|pair| pair[0] < pair[1]);
+        if possible && whole && increase && probabilities.is_sorted() {
+            Ok(Self { scores, probabilities })
+        } else {
+            Err(DriftError::Invalid("the knots of a calibration are not those of one".to_owned()))
+        }
     }
 }
 
@@ -224,6 +248,22 @@ mod tests {
         assert_eq!((fitted.apply(-5.0), fitted.apply(5.0)), (0.0, 1.0));
         assert!((fitted.apply(0.6) - 2.0 / 3.0).abs() < 1e-12);
         assert!(Isotonic::fit(&[f64::NAN], &[true]).is_none());
+    }
+
+    #[test]
+    fn broken_knots_are_refused() {
+        let fitted = Isotonic::fit(&[0.1, 0.9], &[false, true]).unwrap();
+        let stored = serde_json::to_string(&fitted).unwrap();
+        assert_eq!(serde_json::from_str::<Isotonic>(&stored).unwrap(), fitted);
+        for broken in [
+            r#"{"scores":[],"probabilities":[]}"#,
+            r#"{"scores":[0.1,0.2],"probabilities":[0.5]}"#,
+            r#"{"scores":[0.2,0.1],"probabilities":[0.1,0.5]}"#,
+            r#"{"scores":[0.1,0.2],"probabilities":[0.5,0.1]}"#,
+            r#"{"scores":[0.1],"probabilities":[1.5]}"#,
+        ] {
+            assert!(serde_json::from_str::<Isotonic>(broken).is_err(), "{broken}");
+        }
     }
 
     #[test]
