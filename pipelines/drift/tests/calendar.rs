@@ -10,11 +10,15 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
+fn skip(path: &std::path::Path) {
+    println!("skipped: {} is not there", path.display());
+}
+
 fn years() -> Option<Vec<(i16, Value)>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/oracle");
     let path = root.join("calendar/ecuador_calendar.json");
     if !path.is_file() {
-        println!("skipped: {} is not there", path.display());
+        skip(&path);
         return None;
     }
     let text = fs::read_to_string(path).expect("the oracle is readable");
@@ -95,6 +99,45 @@ fn every_season_has_its_days_and_its_region() {
             assert_eq!((season.from, season.to), (date(&entry["from"]), date(&entry["to"])), "{year} {name}");
             assert!((season.from..=season.to).contains(&season.day), "{year} {name}");
         }
+    }
+}
+
+/// National days of the shop chain's file as (date, kind, moved to another day).
+fn favorita() -> Option<Vec<(Date, String, bool)>> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let path = root.join("favorita/holidays_events.csv");
+    if !path.is_file() {
+        skip(&path);
+        return None;
+    }
+    let mut reader = csv::Reader::from_path(path).expect("the file is readable");
+    let national = reader.records().map(|row| row.expect("a row")).filter(|row| &row[2] == "National");
+    let days = national.map(|row| {
+        let date = Date::strptime("%m/%d/%y", &row[0]).expect("a date");
+        (date, row[1].to_owned(), &row[5] == "TRUE")
+    });
+    Some(days.collect())
+}
+
+/// The days that a chain of shops in Ecuador really kept.
+#[test]
+fn a_real_chain_was_closed_on_the_days_of_the_law() {
+    let Some(days) = favorita() else { return };
+    let kept = |year: i16| -> BTreeSet<Date> {
+        let of_year = days.iter().filter(|day| day.0.year() == year);
+        of_year
+            .filter(|(_, kind, moved)| kind == "Transfer" || (kind == "Holiday" && !moved))
+            .map(|day| day.0)
+            .collect()
+    };
+    let by_law: BTreeSet<Date> = Calendar::default().days_off(2017).into_keys().collect();
+    assert_eq!(kept(2017), by_law);
+    // The file puts the Good Friday of 2013 a month late.
+    for year in 2014..=2016 {
+        let own: BTreeSet<Date> =
+            days.iter().filter(|day| day.0.year() == year && day.1 == "Holiday").map(|day| day.0).collect();
+        let dates: BTreeSet<Date> = national_holidays(year).iter().map(|holiday| holiday.date).collect();
+        assert_eq!(own, dates, "{year}");
     }
 }
 
