@@ -5,11 +5,13 @@
 //! answered (constant column, too few rows, everything missing) is "not applicable" with a reason, never a panic
 //! and never a NaN.
 
+pub mod calendar;
 mod categories;
 pub mod columns;
 mod compare;
 mod comparison;
 mod contingency;
+pub mod decision;
 mod describe;
 mod distance;
 mod domain;
@@ -17,11 +19,13 @@ mod eigen;
 mod error;
 mod fisher;
 mod floors;
+pub mod kind;
 mod kolmogorov;
 mod multiple_testing;
 mod not_applicable;
 mod numbers;
 mod outcome;
+pub mod performance;
 mod policy;
 mod profile;
 mod random;
@@ -31,6 +35,7 @@ mod sample;
 mod scan;
 mod sketch;
 mod sort;
+pub mod stream;
 mod summary;
 mod tail;
 mod test;
