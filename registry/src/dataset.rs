@@ -30,7 +30,7 @@ pub use moment::DateOrder;
 pub use number::DecimalMark;
 pub use profile::ColumnSummary;
 pub use text::TextEncoding;
-pub use upload::{Format, Upload};
+pub use upload::{Format, Upload, read_file};
 
 use crate::artifact::Sha256Hex;
 use crate::db::Tx;

@@ -1,5 +1,6 @@
 //! The command line: the server itself, the demo, and clients of the API with its powers.
 
+mod drift;
 mod operate;
 pub mod output;
 pub mod remote;
@@ -44,6 +45,9 @@ enum Command {
     /// Upload and list datasets
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Compare two files, without a server
+    #[command(subcommand)]
+    Drift(drift::DriftCommand),
     /// Ask a service about the records of a JSON file
     Predict {
         /// The service
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         }),
         Command::Model(command) => serve::block_on(remote.model(command)),
         Command::Dataset(command) => serve::block_on(remote.dataset(command)),
+        Command::Drift(command) => command.run(remote.wants_json()),
         Command::Predict { service, file } => serve::block_on(remote.predict(&service, &file)),
         Command::Rollout(command) => serve::block_on(remote.rollout(command)),
         Command::Retrain { pipeline, no_wait } => serve::block_on(remote.retrain(&pipeline, !no_wait)),

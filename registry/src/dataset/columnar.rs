@@ -54,7 +54,7 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     pub(crate) fn new(schema: SchemaRef) -> Result<Self> {
         let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).map_err(Error::internal)?))
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?))
             // The library's name and version would change the hash of a dataset with every upgrade.
             .set_created_by("chasqui".to_owned())
             .build();

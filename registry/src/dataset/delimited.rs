@@ -7,7 +7,7 @@ use csv::StringRecord;
 use super::cells::TableBuilder;
 use super::dialect::Dialect;
 use super::infer::{self, ColumnFormat, Evidence, Stated};
-use super::writer::DatasetWriter;
+use super::writer::Sink;
 use super::{MAX_CELL_BYTES, MAX_COLUMNS, Upload, text};
 use crate::{Error, Result};
 
@@ -51,8 +51,8 @@ impl Delimited {
         Ok(Self { dialect, names, formats })
     }
 
-    /// Reads every row into `writer`.
-    pub(super) fn read(&self, bytes: &[u8], writer: &mut DatasetWriter) -> Result<()> {
+    /// Reads every row into `sink`.
+    pub(super) fn read(&self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<()> {
         let mut rows = Rows::open(bytes, &self.dialect);
         let mut columns = TableBuilder::new(&self.names, &self.formats);
         let mut record = StringRecord::new();
@@ -65,11 +65,11 @@ impl Delimited {
             }
             columns.end_row();
             if columns.is_full() {
-                writer.write(&columns.take()?)?;
+                sink(&columns.take()?)?;
             }
         }
         if !columns.is_empty() {
-            writer.write(&columns.take()?)?;
+            sink(&columns.take()?)?;
         }
         Ok(())
     }

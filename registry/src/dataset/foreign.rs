@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::infer::ColumnType;
-use super::writer::DatasetWriter;
+use super::writer::Sink;
 use super::{MAX_CELL_BYTES, MAX_COLUMNS, delimited, pages};
 use crate::{Error, Result};
 
@@ -62,8 +62,8 @@ impl Foreign {
         self.names.iter().map(String::as_str).zip(self.kinds.iter().copied())
     }
 
-    /// Decodes every row into `writer`.
-    pub(super) fn read(&self, schema: &SchemaRef, writer: &mut DatasetWriter) -> Result<()> {
+    /// Decodes every row into `sink`.
+    pub(super) fn read(&self, schema: &SchemaRef, sink: &mut Sink<'_>) -> Result<()> {
         contained(|| {
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
@@ -84,7 +84,7 @@ impl Foreign {
                 let step = batch.num_rows().div_ceil(pieces).max(1);
                 for start in (0..batch.num_rows()).step_by(step) {
                     let slice = batch.slice(start, step.min(batch.num_rows() - start));
-                    writer.write(&self.normalise(&slice, schema)?)?;
+                    sink(&self.normalise(&slice, schema)?)?;
                 }
             }
             Ok(())

@@ -11,7 +11,7 @@ use super::cells::TableBuilder;
 use super::delimited;
 use super::infer::{ColumnFormat, ColumnType, Evidence, Stated};
 use super::moment::DateOrder;
-use super::writer::DatasetWriter;
+use super::writer::Sink;
 use super::{MAX_CELL_BYTES, MAX_COLUMNS, Upload, infer, text};
 use crate::{Error, Result};
 
@@ -138,8 +138,8 @@ impl<'a> Lines<'a> {
         Ok(Self { text, names, formats })
     }
 
-    /// Reads every line into `writer`.
-    pub(super) fn read(&self, writer: &mut DatasetWriter) -> Result<()> {
+    /// Reads every line into `sink`.
+    pub(super) fn read(&self, sink: &mut Sink<'_>) -> Result<()> {
         let places: HashMap<&str, usize> =
             self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         let mut columns = TableBuilder::new(&self.names, &self.formats);
@@ -165,11 +165,11 @@ impl<'a> Lines<'a> {
             }
             columns.end_row();
             if columns.is_full() {
-                writer.write(&columns.take()?)?;
+                sink(&columns.take()?)?;
             }
         }
         if !columns.is_empty() {
-            writer.write(&columns.take()?)?;
+            sink(&columns.take()?)?;
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,7 @@ use super::lines::Lines;
 use super::moment::DateOrder;
 use super::number::DecimalMark;
 use super::text::TextEncoding;
-use super::writer::{DatasetWriter, Written};
+use super::writer::{DatasetWriter, Sink, Written};
 use super::{DEFAULT_MAX_BYTES, Source};
 use crate::artifact::Sha256Hex;
 use crate::{Error, Result};
@@ -75,43 +77,78 @@ impl Default for Upload {
     }
 }
 
-/// Turns a file into a table. Takes processor time: not for an async thread.
-pub(super) fn convert(bytes: &Bytes, upload: &Upload) -> Result<(Written, Source)> {
-    if bytes.len() > upload.max_bytes {
-        let (size, limit) = (bytes.len(), upload.max_bytes);
-        return Err(Error::TooLarge(format!("the file has {size} bytes; at most {limit} are taken")));
-    }
-    let format = upload.format.unwrap_or_else(|| detect(bytes));
-    let (sha256, size_bytes) = (Sha256Hex::of_slice(bytes), bytes.len() as u64);
-    let mut dialect = None;
-    let mut columns = Vec::new();
-    let mut writer;
-    match format {
-        Format::Csv => {
-            let file = Delimited::detect(bytes, upload)?;
-            writer = writer_of(&file.names, &file.formats)?;
-            file.read(bytes, &mut writer)?;
-            (dialect, columns) = (Some(file.dialect), file.formats);
-        }
-        Format::Ndjson => {
-            let file = Lines::detect(bytes, upload)?;
-            writer = writer_of(&file.names, &file.formats)?;
-            file.read(&mut writer)?;
-            columns = file.formats;
-        }
-        Format::Parquet => {
-            let file = Foreign::open(bytes)?;
-            let schema = cells::schema_of(file.columns());
-            writer = DatasetWriter::new(schema.clone())?;
-            file.read(&schema, &mut writer)?;
-        }
-    }
-    Ok((writer.finish()?, Source::Upload { format, sha256, size_bytes, dialect, columns }))
+/// A file whose format, columns and types are known.
+enum File<'b> {
+    Csv(Delimited),
+    Ndjson(Lines<'b>),
+    Parquet(Foreign),
 }
 
-fn writer_of(names: &[String], formats: &[ColumnFormat]) -> Result<DatasetWriter> {
+impl<'b> File<'b> {
+    fn detect(bytes: &'b Bytes, upload: &Upload) -> Result<Self> {
+        if bytes.len() > upload.max_bytes {
+            let (size, limit) = (bytes.len(), upload.max_bytes);
+            return Err(Error::TooLarge(format!("the file has {size} bytes; at most {limit} are taken")));
+        }
+        Ok(match upload.format.unwrap_or_else(|| detect(bytes)) {
+            Format::Csv => Self::Csv(Delimited::detect(bytes, upload)?),
+            Format::Ndjson => Self::Ndjson(Lines::detect(bytes, upload)?),
+            Format::Parquet => Self::Parquet(Foreign::open(bytes)?),
+        })
+    }
+
+    fn schema(&self) -> SchemaRef {
+        match self {
+            Self::Csv(file) => schema_of(&file.names, &file.formats),
+            Self::Ndjson(file) => schema_of(&file.names, &file.formats),
+            Self::Parquet(file) => cells::schema_of(file.columns()),
+        }
+    }
+
+    fn read(&self, bytes: &Bytes, schema: &SchemaRef, sink: &mut Sink<'_>) -> Result<()> {
+        match self {
+            Self::Csv(file) => file.read(bytes, sink),
+            Self::Ndjson(file) => file.read(sink),
+            Self::Parquet(file) => file.read(schema, sink),
+        }
+    }
+
+    fn source(self, sha256: Sha256Hex, size_bytes: u64) -> Source {
+        let (format, dialect, columns) = match self {
+            Self::Csv(file) => (Format::Csv, Some(file.dialect), file.formats),
+            Self::Ndjson(file) => (Format::Ndjson, None, file.formats),
+            Self::Parquet(_) => (Format::Parquet, None, Vec::new()),
+        };
+        Source::Upload { format, sha256, size_bytes, dialect, columns }
+    }
+}
+
+/// Turns a file into a table. Takes processor time: not for an async thread.
+pub(super) fn convert(bytes: &Bytes, upload: &Upload) -> Result<(Written, Source)> {
+    let file = File::detect(bytes, upload)?;
+    let schema = file.schema();
+    let mut writer = DatasetWriter::new(schema.clone())?;
+    file.read(bytes, &schema, &mut |batch| writer.write(batch))?;
+    let source = file.source(Sha256Hex::of_slice(bytes), bytes.len() as u64);
+    Ok((writer.finish()?, source))
+}
+
+/// The rows of a file, typed as those of a dataset made of it would be; nothing is stored. Takes processor time: not
+/// for an async thread.
+pub fn read_file(bytes: &Bytes, upload: &Upload) -> Result<Vec<RecordBatch>> {
+    let file = File::detect(bytes, upload)?;
+    let schema = file.schema();
+    let mut batches = Vec::new();
+    file.read(bytes, &schema, &mut |batch| {
+        batches.push(batch.clone());
+        Ok(())
+    })?;
+    Ok(batches)
+}
+
+fn schema_of(names: &[String], formats: &[ColumnFormat]) -> SchemaRef {
     let kinds = formats.iter().map(|format| format.kind);
-    DatasetWriter::new(cells::schema_of(names.iter().map(String::as_str).zip(kinds)))
+    cells::schema_of(names.iter().map(String::as_str).zip(kinds))
 }
 
 /// Parquet says so in its first four bytes; a brace begins an object of JSON lines; the rest is delimited text.

@@ -8,6 +8,9 @@ use super::columnar::FileWriter;
 use super::profile::{ColumnSummary, Profiler};
 use crate::{Error, Result};
 
+/// What takes the rows of a file, in batches of one schema.
+pub(super) type Sink<'a> = dyn FnMut(&RecordBatch) -> Result<()> + 'a;
+
 /// Takes batches of one schema.
 pub(crate) struct DatasetWriter {
     file: FileWriter,

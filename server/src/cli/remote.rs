@@ -124,6 +124,11 @@ pub enum KeyCommand {
 }
 
 impl Remote {
+    /// Whether JSON is wanted instead of tables.
+    pub fn wants_json(&self) -> bool {
+        self.json
+    }
+
     fn client(&self) -> anyhow::Result<Client> {
         if self.api_key.is_empty() {
             bail!("an API key is needed: set CHASQUI_API_KEY or give --api-key");
