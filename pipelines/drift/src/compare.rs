@@ -11,7 +11,7 @@ pub use table::{
     compare_tables,
 };
 
-use crate::{ColumnType, NotApplicable, Test, TestOutcome};
+use crate::{ColumnType, NotApplicable, Test, TestVerdict};
 use measure::Pair;
 
 /// The values of one column.
@@ -43,13 +43,13 @@ pub fn compare(
     current: ColumnData<'_>,
     tests: &[Test],
     seed: u64,
-) -> Vec<(Test, TestOutcome)> {
+) -> Vec<(Test, TestVerdict)> {
     let pair = Pair::of(reference, current);
-    let outcome = |test: &Test| {
+    let answer = |test: &Test| {
         let measured = pair.as_ref().map_err(|reason| *reason).and_then(|pair| pair.measure(*test, seed));
-        (*test, TestOutcome::of(*test, measured, test.threshold(), SURE))
+        (*test, TestVerdict::of(*test, measured, test.threshold(), SURE))
     };
-    tests.iter().map(outcome).collect()
+    tests.iter().map(answer).collect()
 }
 
 /// Chance at which an area under the curve alone is surely above 0.5.

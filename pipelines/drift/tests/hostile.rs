@@ -4,7 +4,7 @@
 
 use chasqui_drift::{
     ColumnData, CompareOptions, ComparedColumn, DefaultTests, Matrix, NumberPair, Reconstruction, ScoreKind,
-    TableComparison, Test, TestOutcome, compare, compare_tables, describe, domain_classifier, mean_distance,
+    TableComparison, Test, TestVerdict, compare, compare_tables, describe, domain_classifier, mean_distance,
     vector_discrepancy,
 };
 use proptest::prelude::*;
@@ -53,39 +53,39 @@ fn borrowed(texts: &[Option<String>]) -> Vec<Option<&str>> {
 }
 
 /// Finite numbers in their ranges, or a reason.
-fn check(test: Test, outcome: &TestOutcome) {
-    let what = format!("{test} {outcome:?}");
-    assert!(outcome.threshold.is_finite(), "{what}");
-    assert!(outcome.statistic.is_none_or(f64::is_finite), "{what}");
-    assert!(outcome.p_value.is_none_or(|p| (0.0..=1.0).contains(&p)), "{what}");
-    match outcome.score {
+fn check(test: Test, answer: &TestVerdict) {
+    let what = format!("{test} {answer:?}");
+    assert!(answer.threshold.is_finite(), "{what}");
+    assert!(answer.statistic.is_none_or(f64::is_finite), "{what}");
+    assert!(answer.p_value.is_none_or(|p| (0.0..=1.0).contains(&p)), "{what}");
+    match answer.score {
         Some(score) if test.score_kind() == ScoreKind::Distance => {
             assert!(score.is_finite() && score >= 0.0, "{what}");
         }
         Some(score) => assert!((0.0..=1.0).contains(&score), "{what}"),
-        None => assert!(outcome.reason.is_some() && !outcome.drifted && outcome.p_value.is_none(), "{what}"),
+        None => assert!(answer.reason.is_some() && !answer.drifted && answer.p_value.is_none(), "{what}"),
     }
-    let text = serde_json::to_string(outcome).unwrap();
-    assert!(!text.contains("null") || outcome.score.is_none(), "{what}");
-    let _: TestOutcome = serde_json::from_str(&text).unwrap();
+    let text = serde_json::to_string(answer).unwrap();
+    assert!(!text.contains("null") || answer.score.is_none(), "{what}");
+    let _: TestVerdict = serde_json::from_str(&text).unwrap();
 }
 
 fn check_pair(reference: ColumnData<'_>, current: ColumnData<'_>) {
-    let outcomes = compare(reference, current, &Test::ALL, 3);
-    assert_eq!(outcomes.len(), Test::ALL.len());
-    for (test, outcome) in &outcomes {
-        check(*test, outcome);
+    let answers = compare(reference, current, &Test::ALL, 3);
+    assert_eq!(answers.len(), Test::ALL.len());
+    for (test, answer) in &answers {
+        check(*test, answer);
         let applies =
             test.applies_to(reference.column_type()) && reference.column_type() == current.column_type();
-        assert!(applies || outcome.reason.is_some(), "{test} {outcome:?}");
+        assert!(applies || answer.reason.is_some(), "{test} {answer:?}");
     }
     let column = ComparedColumn { name: "x", reference, current };
     for defaults in [DefaultTests::Calibrated, DefaultTests::Evidently] {
         for tests in [Vec::new(), Test::ALL.to_vec()] {
             let options = CompareOptions { defaults, tests, ..CompareOptions::default() };
             let comparison = compare_tables(&[column], &options);
-            for (test, outcome) in &comparison.columns["x"].tests {
-                check(*test, outcome);
+            for (test, answer) in &comparison.columns["x"].tests {
+                check(*test, answer);
             }
             let text = serde_json::to_string(&comparison).unwrap();
             let _: TableComparison = serde_json::from_str(&text).unwrap();
@@ -95,10 +95,10 @@ fn check_pair(reference: ColumnData<'_>, current: ColumnData<'_>) {
 
 /// A column never drifted from itself.
 fn check_copy(column: ColumnData<'_>) {
-    for (test, outcome) in compare(column, column, &Test::ALL, 3) {
-        assert!(!outcome.drifted, "{test} {outcome:?}");
-        if let (Some(score), ScoreKind::Distance) = (outcome.score, test.score_kind()) {
-            assert!(score <= 1e-7, "{test} {outcome:?}");
+    for (test, answer) in compare(column, column, &Test::ALL, 3) {
+        assert!(!answer.drifted, "{test} {answer:?}");
+        if let (Some(score), ScoreKind::Distance) = (answer.score, test.score_kind()) {
+            assert!(score <= 1e-7, "{test} {answer:?}");
         }
     }
 }
@@ -226,7 +226,7 @@ fn hopeless_numbers_have_reasons() {
         check_copy(ColumnData::Numbers(before));
     }
     let nothing = compare(ColumnData::Numbers(&[f64::NAN; 9]), ColumnData::Numbers(&long), &Test::ALL, 1);
-    assert!(nothing.iter().all(|(_, outcome)| outcome.score.is_none()));
+    assert!(nothing.iter().all(|(_, answer)| answer.score.is_none()));
 }
 
 #[test]
@@ -237,14 +237,14 @@ fn a_hundred_thousand_categories() {
     };
     let (before, same, other) = (column(0..100_000), column(50_000..150_000), column(100_000..200_000));
     check_pair(ColumnData::Categories(&before), ColumnData::Categories(&same));
-    let outcomes = compare(
+    let answers = compare(
         ColumnData::Categories(&before),
         ColumnData::Categories(&other),
         &[Test::ChiSquared, Test::TotalVariation],
         1,
     );
     // Names that stand once: every fresh sample holds new ones, which is no drift.
-    assert!(outcomes.iter().all(|(_, outcome)| !outcome.drifted), "{outcomes:?}");
+    assert!(answers.iter().all(|(_, answer)| !answer.drifted), "{answers:?}");
 }
 
 #[test]
@@ -307,6 +307,6 @@ fn a_sure_but_tiny_change_is_not_drift() {
         current: ColumnData::Categories(&after),
     }];
     let comparison = compare_tables(&compared, &CompareOptions::default());
-    let outcome = &comparison.columns["x"].tests[&Test::ChiSquared];
-    assert!(outcome.p_value.unwrap() < 1e-9 && !outcome.drifted && outcome.reason.is_some(), "{outcome:?}");
+    let answer = &comparison.columns["x"].tests[&Test::ChiSquared];
+    assert!(answer.p_value.unwrap() < 1e-9 && !answer.drifted && answer.reason.is_some(), "{answer:?}");
 }

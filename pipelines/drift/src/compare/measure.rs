@@ -6,8 +6,9 @@ use super::{ColumnData, applicable};
 use crate::{
     CategoryPair, ColumnType, NotApplicable, NumberPair, Table, Test, TestResult,
     numbers::{Bridges, ChanceLevels},
-    outcome::Measured,
-    tail, text_content,
+    tail,
+    test_verdict::Measured,
+    text_content,
 };
 
 /// The chance with which a distance stays below its chance level when nothing changed is 1 − this.

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ColumnData, measure::Pair};
 use crate::{
-    ColumnType, NotApplicable, ScoreKind, Test, TestOutcome, benjamini_hochberg, numbers::Bridges,
-    outcome::Measured,
+    ColumnType, NotApplicable, ScoreKind, Test, TestVerdict, benjamini_hochberg, numbers::Bridges,
+    test_verdict::Measured,
 };
 
 /// Evidently's rules change above this many reference rows.
@@ -85,7 +85,7 @@ pub struct ColumnComparison {
     #[serde(rename = "type")]
     pub column_type: ColumnType,
     /// The tests that were run.
-    pub tests: BTreeMap<Test, TestOutcome>,
+    pub tests: BTreeMap<Test, TestVerdict>,
 }
 
 /// One line of the descriptive table.
@@ -170,14 +170,11 @@ fn measure_all(columns: &[ComparedColumn<'_>], options: &CompareOptions) -> Vec<
     let bridges = Bridges::new(options.seed);
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(columns.len()));
-    let work = || {
-        while let Some((position, column)) = {
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            columns.get(position).map(|column| (position, column))
-        } {
-            let measured = measure(column, options, &bridges);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((position, measured));
-        }
+    let work = || loop {
+        let position = next.fetch_add(1, Ordering::Relaxed);
+        let Some(column) = columns.get(position) else { break };
+        let measured = measure(column, options, &bridges);
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((position, measured));
     };
     std::thread::scope(|scope| {
         for _ in 1..options.threads.clamp(1, columns.len().max(1)) {
@@ -208,9 +205,8 @@ fn measure(column: &ComparedColumn<'_>, options: &CompareOptions, bridges: &Brid
     let measure = |test: Test| {
         let measured = if test == base_test { base } else { pair.measure(test, options.seed) };
         let calibrated = options.defaults == DefaultTests::Calibrated;
-        let chance = Some(calibrated && test.score_kind() == ScoreKind::Distance)
-            .filter(|wanted| *wanted)
-            .and_then(|_| pair.chance_level(test, bridges));
+        let raised = calibrated && test.score_kind() == ScoreKind::Distance;
+        let chance = if raised { pair.chance_level(test, bridges) } else { None };
         (test, measured, chance.map_or(test.threshold(), |chance| chance.max(test.threshold())))
     };
     let tests = tests.into_iter().map(measure).collect();
@@ -267,29 +263,29 @@ impl Judge<'_> {
     }
 
     fn column(&self, measured: &MeasuredColumn) -> ColumnComparison {
-        let outcomes = measured.tests.iter().map(|(test, result, threshold)| {
+        let answers = measured.tests.iter().map(|(test, result, threshold)| {
             let decides = test.score_kind() == ScoreKind::PValue && self.calibrated();
             let threshold = if decides { self.sure } else { *threshold };
             let sure = if self.calibrated() { self.sure } else { super::SURE };
-            let mut outcome = TestOutcome::of(*test, *result, threshold, sure);
+            let mut answer = TestVerdict::of(*test, *result, threshold, sure);
             let effect = measured.effect.filter(|effect| *effect < self.options.min_effect);
-            if let (true, true, Some(effect)) = (decides, outcome.drifted, effect) {
-                outcome.drifted = false;
-                outcome.reason = Some(format!(
+            if let (true, true, Some(effect)) = (decides, answer.drifted, effect) {
+                answer.drifted = false;
+                answer.reason = Some(format!(
                     "significant, but the distribution moved by {effect:.4} only; drift begins at {}",
                     self.options.min_effect
                 ));
             }
-            (*test, outcome)
+            (*test, answer)
         });
-        ColumnComparison { column_type: measured.column_type, tests: outcomes.collect() }
+        ColumnComparison { column_type: measured.column_type, tests: answers.collect() }
     }
 
     /// A column drifted when a test says so; in calibrated rules p-values decide where there are any.
     fn drifted(&self, column: &ColumnComparison) -> bool {
         let decides = |test: &Test| !self.calibrated() || test.score_kind() != ScoreKind::Distance;
-        let any_decides = column.tests.iter().any(|(test, outcome)| decides(test) && outcome.score.is_some());
-        column.tests.iter().any(|(test, outcome)| outcome.drifted && (decides(test) || !any_decides))
+        let any_decides = column.tests.iter().any(|(test, answer)| decides(test) && answer.score.is_some());
+        column.tests.iter().any(|(test, answer)| answer.drifted && (decides(test) || !any_decides))
     }
 
     fn verdict(
@@ -306,8 +302,7 @@ impl Judge<'_> {
             table.iter().filter(|row| row.drifted).map(|row| row.column.clone()).collect();
         let share = drifted_columns.len() as f64 / columns.len().max(1) as f64;
         let drifted = !drifted_columns.is_empty() && (self.calibrated() || share >= self.options.drift_share);
-        let applied =
-            |column: &&ColumnComparison| column.tests.values().any(|outcome| outcome.score.is_some());
+        let applied = |column: &&ColumnComparison| column.tests.values().any(|answer| answer.score.is_some());
         TableVerdict {
             drifted,
             rules: self.options.defaults,

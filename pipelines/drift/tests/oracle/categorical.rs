@@ -144,14 +144,14 @@ fn evidently(check: &Checker, before: &[Option<&str>], after: &[Option<&str>]) {
             continue;
         }
         let test: Test = name.parse().unwrap();
-        let outcome = &compare(reference, current, &[test], 7)[0].1;
+        let answer = &compare(reference, current, &[test], 7)[0].1;
         let score_path = format!("{path}/score");
-        match (test, outcome.score) {
+        match (test, answer.score) {
             (Test::Proportions | Test::FisherExact, None) => {
                 assert!(check.keys(&path).contains(&"error".into()) || test == Test::Proportions);
                 continue;
             }
-            (_, None) => panic!("{path}: {outcome:?}"),
+            (_, None) => panic!("{path}: {answer:?}"),
             (Test::LikelihoodRatio, Some(_)) => continue,
             (Test::ChiSquared, Some(_)) => {}
             (Test::TotalVariation, Some(_)) => {
@@ -164,6 +164,6 @@ fn evidently(check: &Checker, before: &[Option<&str>], after: &[Option<&str>]) {
             (Test::Proportions | Test::FisherExact, Some(score)) => check.p(&score_path, score),
             (_, Some(score)) => check.close(&score_path, score),
         }
-        check.decision(&path, outcome);
+        check.decision(&path, answer);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fmt::Debug};
 
-use chasqui_drift::TestOutcome;
+use chasqui_drift::TestVerdict;
 use serde_json::Value;
 
 use crate::files::{assert_close, assert_p};
@@ -87,9 +87,9 @@ impl<'a> Checker<'a> {
     }
 
     /// Threshold and decision of an Evidently test.
-    pub(crate) fn decision(&self, path: &str, outcome: &TestOutcome) {
-        self.close(&format!("{path}/threshold"), outcome.threshold);
-        self.equal(&format!("{path}/drifted"), outcome.drifted);
+    pub(crate) fn decision(&self, path: &str, answer: &TestVerdict) {
+        self.close(&format!("{path}/threshold"), answer.threshold);
+        self.equal(&format!("{path}/drifted"), answer.drifted);
     }
 
     /// Every value was compared or begins with an exception.

@@ -2,7 +2,7 @@
 
 use chasqui_drift::{
     Bins, ColumnData, CompareOptions, ComparedColumn, DefaultTests, NotApplicable, NumberPair, Table, Test,
-    TestOutcome, compare, compare_tables, describe,
+    TestVerdict, compare, compare_tables, describe,
 };
 
 use crate::{
@@ -286,11 +286,11 @@ fn evidently(check: &Checker, before: &[f64], after: &[f64], by_value: &Table) {
             continue;
         }
         let test: Test = name.parse().unwrap();
-        let outcome = &compare(reference, current, &[test], SEED)[0].1;
-        let Some(score) = outcome.score else {
+        let answer = &compare(reference, current, &[test], SEED)[0].1;
+        let Some(score) = answer.score else {
             let constant = test == Test::CramerVonMises && by_value.filled() == 1;
             if !constant {
-                check.refused(&path, &Err::<(), _>(&outcome.reason));
+                check.refused(&path, &Err::<(), _>(&answer.reason));
             }
             continue;
         };
@@ -298,10 +298,10 @@ fn evidently(check: &Checker, before: &[f64], after: &[f64], by_value: &Table) {
             // One-sided in the original.
             let ranks = NumberPair::of(before, after).mann_whitney().unwrap();
             check.p(&format!("{path}/score"), ranks.less_p);
-            check.decision(&path, outcome);
+            check.decision(&path, answer);
             continue;
         }
-        evidently_score(check, &path, test, score, outcome, by_value);
+        evidently_score(check, &path, test, score, answer, by_value);
     }
 }
 
@@ -310,7 +310,7 @@ fn evidently_score(
     path: &str,
     test: Test,
     score: f64,
-    outcome: &TestOutcome,
+    answer: &TestVerdict,
     by_value: &Table,
 ) {
     let score_path = format!("{path}/score");
@@ -338,7 +338,7 @@ fn evidently_score(
         Test::CramerVonMises => cramer_von_mises_p(check, &score_path, score),
         _ => check.p(&score_path, score),
     }
-    check.decision(path, outcome);
+    check.decision(path, answer);
 }
 
 fn nannyml(check: &Checker, pair: &NumberPair, before: &[f64], after: &[f64]) {

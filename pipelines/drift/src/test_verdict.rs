@@ -9,7 +9,7 @@ use crate::{NotApplicable, ScoreKind, Test};
 /// - A test that applies has a score.
 /// - A test that does not apply has a reason, no score (`null`), and never drifted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TestOutcome {
+pub struct TestVerdict {
     /// The test's statistic, where it has one beside the score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistic: Option<f64>,
@@ -50,7 +50,7 @@ impl Measured {
     }
 }
 
-impl TestOutcome {
+impl TestVerdict {
     /// Judges what `test` measured. An area under the curve must also have a p-value of at most `sure`.
     pub(crate) fn of(
         test: Test,
