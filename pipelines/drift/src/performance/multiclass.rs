@@ -92,9 +92,14 @@ impl MulticlassCbpe {
             .collect()
     }
 
-    /// Measures a window whose labels have come, against the same thresholds.
+    /// Measures a window whose labels have come, against the same thresholds. Empty when its columns are not those of
+    /// the reference or differ in length.
     pub fn realized(&self, window: ClassLabelled<'_>) -> Vec<Realized> {
         let rows = window.labels.len();
+        let fits = window.scores.iter().all(|column| column.len() == rows) && window.predicted.len() == rows;
+        if !fits || window.scores.len() != self.calibrations.len() {
+            return Vec::new();
+        }
         self.usual
             .iter()
             .filter_map(|usual| {
@@ -201,10 +206,10 @@ fn is(classes: &[usize], class: usize) -> Vec<bool> {
     classes.iter().map(|of_row| *of_row == class).collect()
 }
 
-/// Mean over classes; None when one class has none.
+/// Mean over the classes that have the measure: in a small window some class is never predicted. None when none has.
 fn mean_over(classes: usize, of_class: impl Fn(usize) -> Option<f64>) -> Option<f64> {
-    let values: Option<Vec<f64>> = (0..classes).map(of_class).collect();
-    values.map(|values| values.iter().sum::<f64>() / classes as f64)
+    let values: Vec<f64> = (0..classes).filter_map(of_class).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// The cells of one class against the rest.
@@ -325,10 +330,23 @@ mod tests {
     }
 
     #[test]
+    fn a_class_that_is_never_answered_does_not_take_the_measure_away() {
+        let rows = drawn(3000, 3.0, 6);
+        let cbpe = MulticlassCbpe::fit(rows.labelled(), 500, 1).unwrap();
+        let few = drawn(40, 3.0, 7);
+        let answers: Vec<usize> = few.predicted.iter().map(|class| class % 2).collect();
+        let window = ClassScored { scores: &few.scores, predicted: &answers };
+        let precision = cbpe.estimate(window).into_iter().find(|one| one.measure == Measure::Precision);
+        assert!(precision.is_some_and(|one| one.value > 0.0 && one.value < 1.0));
+    }
+
+    #[test]
     fn a_window_of_other_classes_is_not_estimated() {
         let rows = drawn(500, 2.0, 5);
         let cbpe = MulticlassCbpe::fit(rows.labelled(), 100, 1).unwrap();
         assert!(cbpe.estimate(ClassScored { scores: &rows.scores[..2], ..rows.scored() }).is_empty());
+        assert!(cbpe.realized(ClassLabelled { scores: &rows.scores[..2], ..rows.labelled() }).is_empty());
+        assert!(cbpe.realized(ClassLabelled { labels: &rows.labels[1..], ..rows.labelled() }).is_empty());
         assert!(
             MulticlassCbpe::fit(ClassLabelled { scores: &rows.scores[..2], ..rows.labelled() }, 100, 1)
                 .is_err()
