@@ -5,3 +5,4 @@
 mod columns;
 mod graphs;
 mod hostile;
+mod vectors;
