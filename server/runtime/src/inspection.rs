@@ -113,6 +113,14 @@ impl Inspector {
             let title = Attributes(node).title();
             return Err(ModelError::Unsupported(format!("the operator {title} of the domain {domain}")));
         }
+        // tract runs the sequence forwards without a word.
+        let recurrent = matches!(node.op_type.as_str(), "LSTM" | "GRU" | "RNN");
+        if recurrent && Attributes(node).text("direction")? == Some("reverse") {
+            return Err(ModelError::Unsupported(format!(
+                "{}: only backwards; forwards or in both directions is supported",
+                Attributes(node).title()
+            )));
+        }
         for attribute in &node.attribute {
             for tensor in attribute.t.iter().chain(&attribute.tensors) {
                 self.tensor(tensor)?;
