@@ -2,8 +2,7 @@
 
 use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
-use crate::ModelError;
-use crate::initializer;
+use crate::{DataType, ModelError, initializer};
 
 /// The attributes of one node, by name.
 #[derive(Clone, Copy)]
@@ -67,16 +66,21 @@ impl<'a> Attributes<'a> {
         self.find(name).and_then(|attribute| attribute.t.as_ref())
     }
 
+    /// The numbers of a tensor and their type; none when it is absent.
+    pub(crate) fn number_tensor(self, name: &str) -> Result<(Vec<f64>, DataType), ModelError> {
+        let Some(tensor) = self.tensor(name) else { return Ok((Vec::new(), DataType::Fp32)) };
+        let data = initializer::read(tensor)?.data;
+        let numbers: Option<Vec<f64>> = (0..data.len()).map(|index| data.number(index)).collect();
+        let numbers = numbers.ok_or_else(|| self.invalid(&format!("`{name}` is not numeric")))?;
+        Ok((numbers, data.datatype()))
+    }
+
     /// Numbers given as `name` (single precision) or `name_as_tensor` (either precision); whether double.
     pub(crate) fn numbers(self, name: &str) -> Result<(Vec<f64>, bool), ModelError> {
-        if let Some(tensor) = self.tensor(&format!("{name}_as_tensor")) {
-            let data = initializer::read(tensor)?.data;
-            let numbers = (0..data.len()).map(|index| data.number(index));
-            let double = data.datatype() == crate::DataType::Fp64;
-            let numbers: Option<Vec<f64>> = numbers.collect();
-            let numbers =
-                numbers.ok_or_else(|| self.invalid(&format!("`{name}_as_tensor` is not numeric")))?;
-            return Ok((numbers, double));
+        let stored = format!("{name}_as_tensor");
+        if self.tensor(&stored).is_some() {
+            let (numbers, datatype) = self.number_tensor(&stored)?;
+            return Ok((numbers, datatype == DataType::Fp64));
         }
         Ok((self.floats(name).iter().map(|&value| f64::from(value)).collect(), false))
     }

@@ -147,7 +147,7 @@ fn infer(node: Attributes<'_>, inputs: &[Known]) -> Result<Known, ModelError> {
         | "LogSoftmax" | "Clip" | "Dropout" | "LeakyRelu" | "Elu" | "Selu" | "Gelu" | "Floor" | "Ceil"
         | "Round" | "Sign" | "Not" | "Reciprocal" | "HardSigmoid" | "Softplus" | "BatchNormalization"
         | "LayerNormalization" | "Scaler" | "Imputer" | "Normalizer" | "Binarizer" | "LabelEncoder"
-        | "ZipMap" | "CumSum" | "IsNaN" | "EyeLike" | "ScatterElements" | "ScatterND" => {
+        | "CategoryMapper" | "ZipMap" | "CumSum" | "IsNaN" | "EyeLike" | "ScatterElements" | "ScatterND" => {
             input(0).without_numbers()
         }
         _ => Known::default(),

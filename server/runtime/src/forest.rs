@@ -1,12 +1,14 @@
-//! Decision trees, flat and fast: `TreeEnsembleClassifier` and `TreeEnsembleRegressor` of `ai.onnx.ml`.
+//! Decision trees, flat and fast: `TreeEnsembleClassifier`, `TreeEnsembleRegressor` and `TreeEnsemble` of
+//! `ai.onnx.ml`.
 //!
 //! - [`table`] checks the operator's node table; nothing is trusted before.
-//! - [`layout`] turns every node mode into `x <= threshold` nodes of 8 (or 16) bytes, children side by side.
-//! - [`walk`] runs eight trees at once down a row, without branches that depend on the data.
+//! - [`layout`] turns every node mode into `x <= threshold`, children side by side, in [`node`]s of 8 or 16 bytes.
+//! - [`walk`] runs eight walks at once, without branches that depend on the data.
 //! - [`classifier`] and [`regressor`] turn sums of leaves into labels, scores and values as onnxruntime does.
 
 pub(crate) mod classifier;
 mod layout;
+mod node;
 pub(crate) mod regressor;
 pub(crate) mod table;
 #[cfg(test)]
@@ -14,7 +16,8 @@ mod tests;
 mod walk;
 
 use crate::TensorData;
-use layout::{Compact, Flat, Wide};
+use layout::Flat;
+use node::{Compact, Node, Wide};
 use table::{Table, Weight};
 
 /// How the leaves reached in the trees are joined into one number per target.
@@ -135,7 +138,7 @@ impl Forest {
         }
     }
 
-    fn gather<N: layout::Node>(
+    fn gather<N: Node>(
         &self,
         flat: &Flat<N>,
         scores: &mut [Score],
@@ -149,14 +152,16 @@ impl Forest {
                 // Summed in the precision of the weights and in the order of the trees, so that ties fall as
                 // they do in onnxruntime.
                 let mut sums = vec![N::zero(); rows];
-                walk::walk(flat, rows, columns, value, |row, leaf| sums[row] = N::add(sums[row], leaf));
+                walk::walk(flat, rows, columns, value, |row, leaf| {
+                    sums[row] = N::add(sums[row], N::number(leaf));
+                });
                 for (row, &sum) in sums.iter().enumerate() {
                     scores[row * targets + target] = Score { value: N::wide(sum), reached: true };
                 }
             }
             (Leaves::Single { target }, aggregate) => {
                 walk::walk(flat, rows, columns, value, |row, leaf| {
-                    join(&mut scores[row * targets + target], N::wide(leaf), aggregate);
+                    join(&mut scores[row * targets + target], N::wide(N::number(leaf)), aggregate);
                 });
             }
             (Leaves::Many { ranges, weights }, aggregate) => {

@@ -6,7 +6,7 @@ use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, type_proto};
 
 use crate::attributes::Attributes;
-use crate::{Limits, ModelError, initializer, kernel, reading, wire};
+use crate::{Limits, ModelError, dictionary, initializer, kernel, reading, wire};
 
 /// Most inputs and outputs of a graph.
 const MAX_VALUES: usize = 1 << 14;
@@ -36,8 +36,9 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<ModelProto, ModelE
             cost.memory, limits.max_memory
         )));
     }
-    let model = ModelProto::decode(bytes)
+    let mut model = ModelProto::decode(bytes)
         .map_err(|error| ModelError::Invalid(format!("the file is truncated or not ONNX: {error}")))?;
+    dictionary::as_tables(&mut model)?;
     inspect(&model, limits)?;
     Ok(model)
 }
@@ -111,6 +112,14 @@ impl Inspector {
             let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
             let title = Attributes(node).title();
             return Err(ModelError::Unsupported(format!("the operator {title} of the domain {domain}")));
+        }
+        // tract runs the sequence forwards without a word.
+        let recurrent = matches!(node.op_type.as_str(), "LSTM" | "GRU" | "RNN");
+        if recurrent && Attributes(node).text("direction")? == Some("reverse") {
+            return Err(ModelError::Unsupported(format!(
+                "{}: only backwards; forwards or in both directions is supported",
+                Attributes(node).title()
+            )));
         }
         for attribute in &node.attribute {
             for tensor in attribute.t.iter().chain(&attribute.tensors) {

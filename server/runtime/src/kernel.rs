@@ -2,10 +2,12 @@
 //!
 //! They serve both engines: the native plan runs them directly, tract through a wrapper.
 
+mod dot;
 mod encoders;
 mod features;
 mod linear;
 mod scaling;
+mod support_vectors;
 
 use tract_onnx::pb::NodeProto;
 
@@ -15,10 +17,13 @@ use crate::attributes::Attributes;
 use crate::classes::Classes;
 use crate::forest::classifier::Classifier;
 use crate::forest::regressor::Regressor;
+pub(crate) use encoders::CategoryMapper;
 use encoders::{LabelEncoder, OneHotEncoder};
+use features::FeatureVectorizer;
 pub(crate) use features::concat;
 use linear::{LinearClassifier, LinearRegressor};
 use scaling::{Binarizer, Imputer, Normalizer, Scaler};
+use support_vectors::{VectorClassifier, VectorRegressor};
 
 /// One operator with its checked parameters.
 #[derive(Debug)]
@@ -27,29 +32,36 @@ pub(crate) enum Kernel {
     TreeRegressor(Regressor),
     LinearClassifier(LinearClassifier),
     LinearRegressor(LinearRegressor),
+    VectorClassifier(VectorClassifier),
+    VectorRegressor(VectorRegressor),
     Scaler(Scaler),
     Imputer(Imputer),
     Normalizer(Normalizer),
     Binarizer(Binarizer),
     LabelEncoder(LabelEncoder),
+    CategoryMapper(CategoryMapper),
     OneHotEncoder(OneHotEncoder),
     ArrayFeatureExtractor,
-    FeatureVectorizer(usize),
+    FeatureVectorizer(FeatureVectorizer),
     /// Hands its input on: maps of class to probability are given out as the table beneath them.
     ZipMap,
 }
 
 /// Names of the operators that [`Kernel::read`] knows.
-pub(crate) const OPERATORS: [&str; 13] = [
+pub(crate) const OPERATORS: [&str; 17] = [
+    "TreeEnsemble",
     "TreeEnsembleClassifier",
     "TreeEnsembleRegressor",
     "LinearClassifier",
     "LinearRegressor",
+    "SVMClassifier",
+    "SVMRegressor",
     "Scaler",
     "Imputer",
     "Normalizer",
     "Binarizer",
     "LabelEncoder",
+    "CategoryMapper",
     "OneHotEncoder",
     "ArrayFeatureExtractor",
     "FeatureVectorizer",
@@ -62,18 +74,25 @@ impl Kernel {
     pub(crate) fn read(node: &NodeProto, double: bool) -> Result<Option<Kernel>, ModelError> {
         let attributes = Attributes(node);
         Ok(Some(match node.op_type.as_str() {
+            "TreeEnsemble" => Kernel::TreeRegressor(Regressor::read_ensemble(attributes, double)?),
             "TreeEnsembleClassifier" => Kernel::TreeClassifier(Classifier::read(attributes, double)?),
             "TreeEnsembleRegressor" => Kernel::TreeRegressor(Regressor::read(attributes, double)?),
             "LinearClassifier" => Kernel::LinearClassifier(LinearClassifier::read(attributes)?),
             "LinearRegressor" => Kernel::LinearRegressor(LinearRegressor::read(attributes)?),
+            "SVMClassifier" => Kernel::VectorClassifier(VectorClassifier::read(attributes)?),
+            "SVMRegressor" => Kernel::VectorRegressor(VectorRegressor::read(attributes)?),
             "Scaler" => Kernel::Scaler(Scaler::read(attributes)?),
             "Imputer" => Kernel::Imputer(Imputer::read(attributes)?),
             "Normalizer" => Kernel::Normalizer(Normalizer::read(attributes)?),
             "Binarizer" => Kernel::Binarizer(Binarizer::read(attributes)),
-            "LabelEncoder" => Kernel::LabelEncoder(LabelEncoder::read(attributes)?),
+            "LabelEncoder" => match CategoryMapper::of_positions(attributes)? {
+                Some(mapper) => Kernel::CategoryMapper(mapper),
+                None => Kernel::LabelEncoder(LabelEncoder::read(attributes)?),
+            },
+            "CategoryMapper" => Kernel::CategoryMapper(CategoryMapper::read(attributes)?),
             "OneHotEncoder" => Kernel::OneHotEncoder(OneHotEncoder::read(attributes)?),
             "ArrayFeatureExtractor" => Kernel::ArrayFeatureExtractor,
-            "FeatureVectorizer" => Kernel::FeatureVectorizer(features::vectorized_columns(attributes)?),
+            "FeatureVectorizer" => Kernel::FeatureVectorizer(FeatureVectorizer::read(attributes)?),
             "ZipMap" => Kernel::ZipMap,
             _ => return Ok(None),
         }))
@@ -90,16 +109,21 @@ impl Kernel {
             Kernel::LinearClassifier(classifier) => {
                 return Ok(classifier.evaluate(input)?.into_iter().collect());
             }
+            Kernel::VectorClassifier(classifier) => {
+                return Ok(classifier.evaluate(input)?.into_iter().collect());
+            }
             Kernel::TreeRegressor(regressor) => regressor.evaluate(input)?,
+            Kernel::VectorRegressor(regressor) => regressor.evaluate(input)?,
             Kernel::LinearRegressor(regressor) => regressor.evaluate(input)?,
             Kernel::Scaler(scaler) => scaler.evaluate(input)?,
             Kernel::Imputer(imputer) => imputer.evaluate(input)?,
             Kernel::Normalizer(normalizer) => normalizer.evaluate(input)?,
             Kernel::Binarizer(binarizer) => binarizer.evaluate(input)?,
             Kernel::LabelEncoder(encoder) => encoder.evaluate(input)?,
+            Kernel::CategoryMapper(mapper) => mapper.evaluate(input)?,
             Kernel::OneHotEncoder(encoder) => encoder.evaluate(input)?,
             Kernel::ArrayFeatureExtractor => features::extract(inputs)?,
-            Kernel::FeatureVectorizer(columns) => features::vectorize(inputs, *columns)?,
+            Kernel::FeatureVectorizer(vectorizer) => vectorizer.evaluate(inputs)?,
             Kernel::ZipMap => input.clone(),
         };
         Ok([result].into_iter().collect())
@@ -110,6 +134,7 @@ impl Kernel {
         match self {
             Kernel::TreeClassifier(classifier) => Some(classifier.classes()),
             Kernel::LinearClassifier(classifier) => Some(classifier.classes()),
+            Kernel::VectorClassifier(classifier) => Some(classifier.classes()),
             _ => None,
         }
     }
@@ -121,6 +146,8 @@ impl Kernel {
             Kernel::TreeRegressor(regressor) => Some(regressor.forest().features()),
             Kernel::LinearClassifier(classifier) => Some(classifier.columns()),
             Kernel::LinearRegressor(regressor) => Some(regressor.columns()),
+            Kernel::VectorClassifier(classifier) => Some(classifier.columns()),
+            Kernel::VectorRegressor(regressor) => Some(regressor.columns()),
             _ => None,
         }
     }
@@ -132,7 +159,10 @@ impl Kernel {
             Kernel::TreeRegressor(regressor) => regressor.forest().memory_bytes(),
             Kernel::LinearClassifier(classifier) => classifier.memory_bytes(),
             Kernel::LinearRegressor(regressor) => regressor.memory_bytes(),
+            Kernel::VectorClassifier(classifier) => classifier.memory_bytes(),
+            Kernel::VectorRegressor(regressor) => regressor.memory_bytes(),
             Kernel::LabelEncoder(encoder) => encoder.memory_bytes(),
+            Kernel::CategoryMapper(mapper) => mapper.memory_bytes(),
             Kernel::OneHotEncoder(encoder) => encoder.categories() * 64,
             _ => 0,
         }

@@ -10,6 +10,7 @@ mod attributes;
 mod classes;
 mod conversion;
 mod datatype;
+mod dictionary;
 mod error;
 mod expansion;
 mod forest;

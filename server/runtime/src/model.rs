@@ -95,6 +95,7 @@ fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
     let inputs = reading::inputs(graph)?;
     expansion::check(graph, &inputs, limits.max_memory)?;
     let native = Native::plan(graph, reading::computes_in_double(&proto))?;
+    let native = native.filter(|native| suits(native, &inputs));
     let columns = native.as_ref().and_then(|native| native.kernels().filter_map(Kernel::columns).max());
     let (engine, memory_bytes) = match native {
         Some(native) => {
@@ -115,6 +116,17 @@ fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
         roles: meaning.roles,
     };
     Ok(Model { engine, signature, memory_bytes: memory_bytes + size_of::<Model>() })
+}
+
+/// Whether the native engine, which knows shapes only when it runs, can run the graph. Where the input is at fault
+/// it is taken to.
+fn suits(native: &Native, inputs: &[TensorSpec]) -> bool {
+    let columns = native.kernels().filter_map(Kernel::columns).max();
+    let fails = |rows: usize| {
+        let tensors: Vec<Tensor> = inputs.iter().map(|spec| empty(spec, rows, columns)).collect();
+        matches!(native.run(&tensors.iter().collect::<Vec<_>>()), Err(ModelError::Failed(_)))
+    };
+    !fails(1) && !fails(2)
 }
 
 /// Runs the model on empty rows, one and two: it must run, and what comes out is what it declares.

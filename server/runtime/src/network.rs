@@ -4,6 +4,7 @@
 //! are often wrong) and with our own `ai.onnx.ml` operators in place of its own.
 
 mod operator;
+mod rewrite;
 mod values;
 
 use std::sync::Arc;
@@ -34,9 +35,19 @@ impl Network {
             forget_shapes(graph);
         }
         model.metadata_props.clear();
-        let single = optimise(&model, inputs, false).map_err(|error| {
-            ModelError::Unsupported(format!("the graph cannot be run: {}", chain(&error)))
-        })?;
+        let mut rewritten = model.clone();
+        rewrite::keep_numbers(&mut rewritten, inputs.iter().all(|spec| spec.shape.len() <= 2));
+        let (model, single) = match optimise(&rewritten, inputs, false) {
+            Ok(single) => (rewritten, single),
+            // Element types that the rewritten form does not have.
+            Err(_) => match optimise(&model, inputs, false) {
+                Ok(single) => (model, single),
+                Err(error) => {
+                    let reason = chain(&error);
+                    return Err(ModelError::Unsupported(format!("the graph cannot be run: {reason}")));
+                }
+            },
+        };
         let batch = optimise(&model, inputs, true).ok();
         let inputs = inputs.iter().map(|spec| spec.datatype).collect();
         Ok(Network { single, batch, inputs })

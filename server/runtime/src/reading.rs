@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Most columns that are named; wider inputs are signals, not records.
-const MAX_FEATURES: usize = 1 << 14;
+pub(crate) const MAX_FEATURES: usize = 1 << 14;
 
 /// Axes of a declared tensor, -1 where variable.
 pub(crate) fn declared_shape(tensor: &TensorType) -> Result<Vec<i64>, ModelError> {
@@ -178,7 +178,14 @@ pub(crate) fn meaning(
         return Ok(Meaning { task, classes: Vec::new(), roles: Outputs { value, ..Outputs::default() } });
     }
     let columns = scores.and_then(|at| outputs[at].shape.get(1).copied()).filter(|columns| *columns > 0);
-    let classes = classes(graph, columns);
+    let named = classes(graph, columns);
+    if let (Some(_), None, Some(3..), Some(classes)) = (label, &named, columns, last_labels(graph)) {
+        // Not a score per class but one per pair of classes, as support vector machines decide.
+        let task = stated.or(Some(if classes.len() > 2 { Task::Multiclass } else { Task::Binary }));
+        return Ok(Meaning { task, classes, roles: Outputs { label, ..Outputs::default() } });
+    }
+    let counted = || (0..columns.unwrap_or(0).max(2)).map(|class| class.to_string()).collect();
+    let classes = named.unwrap_or_else(counted);
     let task = stated.or(match columns.map_or(classes.len(), |columns| columns as usize) {
         0 => None,
         1 | 2 => Some(Task::Binary),
@@ -219,16 +226,19 @@ fn producer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a NodeProto> {
     graph.node.iter().find(|node| node.output.iter().any(|output| output == name))
 }
 
-/// The labels of the classes: of the last classifier or map, of a table that an index is looked up in, or
-/// whole numbers from 0.
-fn classes(graph: &GraphProto, columns: Option<i64>) -> Vec<String> {
+/// The labels of the classes that fit `columns` scores: of the last classifier or map, or of a table that an
+/// index is looked up in.
+fn classes(graph: &GraphProto, columns: Option<i64>) -> Option<Vec<String>> {
     let count = columns.unwrap_or(0).max(0) as usize;
     let fits = |names: &Vec<String>| names.len() == count || (count <= 1 && names.len() == 2);
     let of_nodes = graph.node.iter().rev().filter_map(labels_of_node);
     let looked_up = graph.node.iter().rev().filter(|node| node.op_type == "ArrayFeatureExtractor");
     let of_tables = looked_up.filter_map(|node| stored_labels(graph, node.input.first()?));
-    let counted = || (0..count.max(2)).map(|class| class.to_string()).collect();
-    of_nodes.chain(of_tables).find(fits).unwrap_or_else(counted)
+    of_nodes.chain(of_tables).find(fits)
+}
+
+fn last_labels(graph: &GraphProto) -> Option<Vec<String>> {
+    graph.node.iter().rev().find_map(labels_of_node)
 }
 
 fn labels_of_node(node: &NodeProto) -> Option<Vec<String>> {

@@ -35,6 +35,18 @@ impl Transform {
         }
     }
 
+    /// Reads `post_transform` where it is a number, as `TreeEnsemble` has it.
+    pub(crate) fn numbered(node: Attributes<'_>) -> Result<Transform, ModelError> {
+        match node.int("post_transform").unwrap_or(0) {
+            0 => Ok(Transform::None),
+            1 => Ok(Transform::Softmax),
+            2 => Ok(Transform::Logistic),
+            3 => Ok(Transform::SoftmaxZero),
+            4 => Ok(Transform::Probit),
+            other => Err(ModelError::Unsupported(format!("{}: post transform {other}", node.title()))),
+        }
+    }
+
     /// Transforms the scores of a row.
     pub(crate) fn apply(self, scores: &mut [f32]) {
         match self {

@@ -1,4 +1,9 @@
 //! The node table of a tree ensemble operator, read and checked.
+//!
+//! Here the form of `ai.onnx.ml` 1 and 3, one list per column with names for nodes; [`ensemble`] reads the form
+//! of version 5, where positions are the names.
+
+mod ensemble;
 
 use std::collections::HashMap;
 
@@ -17,6 +22,8 @@ pub(crate) enum Mode {
     Greater,
     Equal,
     NotEqual,
+    /// Whether the feature is one of [`Branch::members`].
+    Member,
 }
 
 /// The decision of an inner node.
@@ -25,6 +32,8 @@ pub(crate) struct Branch {
     pub(crate) mode: Mode,
     pub(crate) feature: u32,
     pub(crate) threshold: f64,
+    /// First member and the one after the last, of [`Mode::Member`].
+    pub(crate) members: (u32, u32),
     /// Whether a missing value (NaN) goes the way of a true comparison.
     pub(crate) missing_is_true: bool,
     /// Row of the child for a true comparison.
@@ -53,11 +62,13 @@ pub(crate) struct Weight {
 /// - Children and roots are positions of existing rows.
 /// - A row is the child of at most one other and no root is a child, so every tree ends.
 /// - Weight ranges lie within `weights`, targets below the number of targets.
+/// - Ranges of members lie within `members`, none of which is NaN, and are not empty.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
     pub(crate) roots: Vec<u32>,
     pub(crate) weights: Vec<Weight>,
+    pub(crate) members: Vec<f64>,
     /// Highest feature id plus one.
     pub(crate) features: usize,
     /// Whether thresholds or weights are of double precision.
@@ -76,9 +87,14 @@ impl Table {
             rows.push(Row { branch, weights: (0, 0) });
         }
         let (weights, double_weights) = read_weights(node, prefix, targets, &positions, &mut rows)?;
-        let features = rows.iter().filter_map(|row| row.branch).map(|branch| branch.feature as usize + 1);
-        let features = features.max().unwrap_or(0);
-        let table = Table { roots: ids.roots(), rows, weights, features, double: double || double_weights };
+        let table = Table {
+            roots: ids.roots(),
+            features: features_of(&rows),
+            rows,
+            weights,
+            members: Vec::new(),
+            double: double || double_weights,
+        };
         table.check_parents(node)?;
         Ok(table)
     }
@@ -87,7 +103,9 @@ impl Table {
     fn check_parents(&self, node: Attributes<'_>) -> Result<(), ModelError> {
         let mut has_parent = vec![false; self.rows.len()];
         for &root in &self.roots {
-            has_parent[root as usize] = true;
+            if std::mem::replace(&mut has_parent[root as usize], true) {
+                return Err(node.invalid("two trees have the same root"));
+            }
         }
         for branch in self.rows.iter().filter_map(|row| row.branch) {
             for child in [branch.yes, branch.no] {
@@ -98,6 +116,20 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Highest feature id plus one.
+fn features_of(rows: &[Row]) -> usize {
+    let features = rows.iter().filter_map(|row| row.branch).map(|branch| branch.feature as usize + 1);
+    features.max().unwrap_or(0)
+}
+
+/// A feature id within the range that is accepted.
+fn feature_of(node: Attributes<'_>, feature: i64) -> Result<u32, ModelError> {
+    if (0..=MAX_FEATURE).contains(&feature) {
+        return Ok(feature as u32);
+    }
+    Err(node.invalid(&format!("the feature id {feature} is out of range")))
 }
 
 /// The integer columns of the table, equally long.
@@ -178,10 +210,6 @@ impl<'a> Ids<'a> {
                 return Err(ModelError::Unsupported(format!("{}: node mode `{other}`", node.title())));
             }
         };
-        let feature = self.features[position];
-        if !(0..=MAX_FEATURE).contains(&feature) {
-            return Err(node.invalid(&format!("the feature id {feature} is out of range")));
-        }
         let child = |id: i64| {
             let tree = self.trees[position];
             positions
@@ -191,8 +219,9 @@ impl<'a> Ids<'a> {
         };
         Ok(Some(Branch {
             mode,
-            feature: feature as u32,
+            feature: feature_of(node, self.features[position])?,
             threshold,
+            members: (0, 0),
             missing_is_true: self.missing.get(position) == Some(&1),
             yes: child(self.yes[position])?,
             no: child(self.no[position])?,

@@ -1,5 +1,7 @@
 //! The flat walk against a plain recursion over the same table, and hostile tables.
 
+mod ensemble;
+
 use proptest::prelude::*;
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
@@ -79,6 +81,10 @@ fn naive(table: &Table, aggregate: Aggregate, targets: usize, row: &[f32]) -> Ve
                 Mode::Greater => value > threshold,
                 Mode::Equal => value == threshold,
                 Mode::NotEqual => value != threshold,
+                Mode::Member => {
+                    let (from, to) = branch.members;
+                    table.members[from as usize..to as usize].contains(&value)
+                }
             };
             at = if holds || (value.is_nan() && branch.missing_is_true) { branch.yes } else { branch.no }
                 as usize;

@@ -1,10 +1,10 @@
-//! Operators that turn categories into numbers and back: `LabelEncoder`, `OneHotEncoder`.
+//! Operators that turn categories into numbers and back: `LabelEncoder`, `CategoryMapper`, `OneHotEncoder`.
 
 use std::collections::HashMap;
 
 use crate::array::{Array, Shape};
 use crate::attributes::Attributes;
-use crate::{DataType, ModelError, TensorData, initializer};
+use crate::{DataType, ModelError, TensorData, conversion, initializer};
 
 /// A key that compares: numbers by their bits, all NaN alike, both zeros alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,7 +64,10 @@ impl Index {
                 Ok(ints.iter().map(|int| index.get(&Key::Int(*int)).copied()).collect())
             }
             (Index::Ints(index), _) => Ok((0..data.len())
-                .map(|at| index.get(&Key::Int(data.number(at).unwrap_or(f64::NAN) as i64)).copied())
+                .map(|at| {
+                    let number = data.number(at).filter(|number| !number.is_nan())?;
+                    index.get(&Key::Int(number as i64)).copied()
+                })
                 .collect()),
             (Index::Numbers(index), _) => Ok((0..data.len())
                 .map(|at| index.get(&number_key(data.number(at).unwrap_or(f64::NAN))).copied())
@@ -84,13 +87,6 @@ pub(crate) struct LabelEncoder {
 
 impl LabelEncoder {
     pub(super) fn read(node: Attributes<'_>) -> Result<LabelEncoder, ModelError> {
-        let classes = node.texts("classes_strings")?;
-        if !classes.is_empty() {
-            return Err(ModelError::Unsupported(format!(
-                "{}: the form of `ai.onnx.ml` 1; export with a later operator set",
-                node.title()
-            )));
-        }
         let keys = list(node, "keys")?;
         let values = list(node, "values")?;
         if keys.len() != values.len() {
@@ -114,22 +110,71 @@ impl LabelEncoder {
             found.iter().map(|at| at.map_or_else(|| default[0].clone(), |at| values[at].clone())).collect()
         }
         let found = self.index.find_all(input.data())?;
-        let data = match (&self.values, &self.default) {
-            (TensorData::Text(values), TensorData::Text(default)) => {
-                TensorData::Text(choose(&found, values, default))
-            }
-            (TensorData::I64(values), TensorData::I64(default)) => {
-                TensorData::I64(choose(&found, values, default))
-            }
-            (TensorData::F32(values), TensorData::F32(default)) => {
-                TensorData::F32(choose(&found, values, default))
-            }
-            (TensorData::F64(values), TensorData::F64(default)) => {
-                TensorData::F64(choose(&found, values, default))
-            }
-            _ => return Err(ModelError::Unsupported("LabelEncoder: the type of the values".into())),
-        };
+        macro_rules! choose_each {
+            ($($kind:ident),*) => {
+                match (&self.values, &self.default) {
+                    $((TensorData::$kind(values), TensorData::$kind(default)) => {
+                        TensorData::$kind(choose(&found, values, default))
+                    })*
+                    // `read` gives both the same type.
+                    _ => return Err(ModelError::Unsupported("LabelEncoder: the type of the values".into())),
+                }
+            };
+        }
+        let data = choose_each!(Bool, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Text);
         Ok(Array::new(input.shape(), data))
+    }
+}
+
+/// Texts to whole numbers and whole numbers to texts, whichever comes in.
+#[derive(Debug)]
+pub(crate) struct CategoryMapper {
+    of_texts: LabelEncoder,
+    of_ints: LabelEncoder,
+}
+
+impl CategoryMapper {
+    pub(super) fn read(node: Attributes<'_>) -> Result<CategoryMapper, ModelError> {
+        let ints = node.ints("cats_int64s").to_vec();
+        CategoryMapper::new(node, &node.texts("cats_strings")?, ints)
+    }
+
+    /// The `LabelEncoder` of `ai.onnx.ml` 1, which numbers its texts from 0; `None` when it is a later one.
+    pub(super) fn of_positions(node: Attributes<'_>) -> Result<Option<CategoryMapper>, ModelError> {
+        let texts = node.texts("classes_strings")?;
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        CategoryMapper::new(node, &texts, (0..texts.len() as i64).collect()).map(Some)
+    }
+
+    fn new(node: Attributes<'_>, texts: &[&str], ints: Vec<i64>) -> Result<CategoryMapper, ModelError> {
+        if texts.is_empty() || texts.len() != ints.len() {
+            return Err(node.invalid(&format!("{} texts for {} numbers", texts.len(), ints.len())));
+        }
+        let texts = TensorData::Text(texts.iter().map(|text| (*text).to_owned()).collect());
+        let ints = TensorData::I64(ints);
+        let of_texts =
+            LabelEncoder { index: Index::new(&texts), default: default(node, &ints)?, values: ints.clone() };
+        let of_ints =
+            LabelEncoder { index: Index::new(&ints), default: default(node, &texts)?, values: texts };
+        Ok(CategoryMapper { of_texts, of_ints })
+    }
+
+    /// The type of the results for inputs that are texts or not.
+    pub(crate) fn datatype(input_is_text: bool) -> DataType {
+        if input_is_text { DataType::Int64 } else { DataType::Bytes }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.of_texts.memory_bytes() + self.of_ints.memory_bytes()
+    }
+
+    pub(super) fn evaluate(&self, input: &Array<'_>) -> Result<Array<'static>, ModelError> {
+        match input.data() {
+            TensorData::Text(_) => self.of_texts.evaluate(input),
+            _ => self.of_ints.evaluate(input),
+        }
     }
 }
 
@@ -167,8 +212,7 @@ fn default(node: Attributes<'_>, values: &TensorData) -> Result<TensorData, Mode
         }
         TensorData::I64(_) => TensorData::I64(vec![node.int("default_int64").unwrap_or(-1)]),
         TensorData::F32(_) => TensorData::F32(vec![node.float("default_float").unwrap_or(-0.0)]),
-        TensorData::F64(_) => TensorData::F64(vec![0.0]),
-        _ => return Err(ModelError::Unsupported(format!("{}: the type of the values", node.title()))),
+        other => conversion::cast(&TensorData::I64(vec![0]), other.datatype())?,
     })
 }
 

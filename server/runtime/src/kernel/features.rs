@@ -4,40 +4,54 @@ use crate::array::{Array, Shape};
 use crate::attributes::Attributes;
 use crate::{ModelError, TensorData};
 
-/// Columns of the table that a `FeatureVectorizer` makes.
-pub(super) fn vectorized_columns(node: Attributes<'_>) -> Result<usize, ModelError> {
-    let widths = node.ints("inputdimensions");
-    let columns = widths.iter().try_fold(0_usize, |sum, &width| sum.checked_add(width.try_into().ok()?));
-    let columns = columns.filter(|columns| (1..=1 << 20).contains(columns));
-    columns.ok_or_else(|| node.invalid("`inputdimensions` is missing or out of range"))
+/// Numeric columns side by side, in single precision: of each input as many as stated, those that it lacks
+/// filled with zeros.
+#[derive(Debug)]
+pub(crate) struct FeatureVectorizer {
+    widths: Vec<usize>,
+    columns: usize,
 }
 
-/// Numeric columns side by side, in single precision.
-pub(super) fn vectorize(inputs: &[Array<'_>], columns: usize) -> Result<Array<'static>, ModelError> {
-    let mut rows = None;
-    let mut found = 0;
-    for input in inputs {
-        let (input_rows, input_columns) = as_column(input)?;
-        if *rows.get_or_insert(input_rows) != input_rows {
-            return Err(ModelError::Input("the columns differ in their number of rows".into()));
+impl FeatureVectorizer {
+    pub(super) fn read(node: Attributes<'_>) -> Result<FeatureVectorizer, ModelError> {
+        let invalid = || node.invalid("`inputdimensions` is missing or out of range");
+        let widths = node.ints("inputdimensions").iter().map(|&width| usize::try_from(width));
+        let widths: Vec<usize> = widths.collect::<Result<_, _>>().map_err(|_| invalid())?;
+        let columns = widths.iter().try_fold(0_usize, |sum, &width| sum.checked_add(width));
+        let columns = columns.filter(|columns| (1..=1 << 20).contains(columns)).ok_or_else(invalid)?;
+        Ok(FeatureVectorizer { widths, columns })
+    }
+
+    /// Columns of the result.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    pub(super) fn evaluate(&self, inputs: &[Array<'_>]) -> Result<Array<'static>, ModelError> {
+        let count = self.widths.len();
+        if inputs.len() != count {
+            return Err(ModelError::Invalid(format!(
+                "FeatureVectorizer has {} inputs and {count} widths",
+                inputs.len()
+            )));
         }
-        found += input_columns;
-    }
-    let rows = rows.unwrap_or(0);
-    if found != columns {
-        return Err(ModelError::Input(format!("{columns} columns are expected, {found} were given")));
-    }
-    let mut values = vec![0.0; rows * columns];
-    let mut offset = 0;
-    for input in inputs {
-        let (_, width) = as_column(input)?;
-        let source = input.floats()?;
-        for (row, cells) in values.chunks_exact_mut(columns).enumerate() {
-            cells[offset..offset + width].copy_from_slice(&source[row * width..(row + 1) * width]);
+        let rows = inputs.first().map_or(Ok(0), |input| as_column(input).map(|(rows, _)| rows))?;
+        let mut values = vec![0.0; rows * self.columns];
+        let mut offset = 0;
+        for (input, &width) in inputs.iter().zip(&self.widths) {
+            let (input_rows, found) = as_column(input)?;
+            if input_rows != rows {
+                return Err(ModelError::Input("the columns differ in their number of rows".into()));
+            }
+            let source = input.floats()?;
+            let taken = found.min(width);
+            for (row, cells) in values.chunks_exact_mut(self.columns).enumerate() {
+                cells[offset..offset + taken].copy_from_slice(&source[row * found..row * found + taken]);
+            }
+            offset += width;
         }
-        offset += width;
+        Ok(Array::new(&[rows, self.columns], TensorData::F32(values)))
     }
-    Ok(Array::new(&[rows, columns], TensorData::F32(values)))
 }
 
 fn as_column(input: &Array<'_>) -> Result<(usize, usize), ModelError> {

@@ -1,5 +1,6 @@
 //! `LinearClassifier` and `LinearRegressor`.
 
+use super::dot::dot;
 use crate::array::Array;
 use crate::attributes::Attributes;
 use crate::classes::Classes;
@@ -43,8 +44,7 @@ impl Linear {
         let mut scores = Vec::with_capacity(rows * self.intercepts.len());
         for row in values.chunks_exact(columns) {
             for (coefficients, intercept) in self.coefficients.chunks_exact(columns).zip(&self.intercepts) {
-                let products = coefficients.iter().zip(row).map(|(a, b)| f64::from(*a) * f64::from(*b));
-                scores.push((products.sum::<f64>() + f64::from(*intercept)) as f32);
+                scores.push((dot(coefficients, row) + f64::from(*intercept)) as f32);
             }
         }
         Ok((rows, scores))

@@ -16,7 +16,7 @@ use tract_onnx::tract_hir::internal::{Expansion, expand};
 
 use super::values;
 use crate::array::Array;
-use crate::kernel::{self, Kernel};
+use crate::kernel::{self, CategoryMapper, Kernel};
 use crate::reading;
 
 /// Puts our operators in, over tract's own where it has any.
@@ -64,7 +64,15 @@ impl Operator {
                 let label = if classes.are_texts() { DatumType::String } else { DatumType::I64 };
                 tvec!((label, tvec!(rows.clone())), table(classes.len()))
             }
-            Kernel::TreeRegressor(regressor) => tvec!(table(regressor.forest().targets())),
+            Kernel::VectorClassifier(classifier) => {
+                let label = if classifier.classes().are_texts() { DatumType::String } else { DatumType::I64 };
+                tvec!((label, tvec!(rows.clone())), table(classifier.scores()))
+            }
+            Kernel::TreeRegressor(regressor) => {
+                let columns = TDim::from(regressor.forest().targets());
+                tvec!((values::datum_type(regressor.datatype()), tvec!(rows.clone(), columns)))
+            }
+            Kernel::VectorRegressor(_) => tvec!(table(1)),
             Kernel::LinearRegressor(regressor) => tvec!(table(regressor.targets())),
             Kernel::Scaler(_) | Kernel::Normalizer(_) | Kernel::Binarizer(_) => tvec!((float, shape.clone())),
             Kernel::Imputer(imputer) => {
@@ -72,6 +80,10 @@ impl Operator {
             }
             Kernel::LabelEncoder(encoder) => {
                 tvec!((values::datum_type(encoder.datatype()), shape.clone()))
+            }
+            Kernel::CategoryMapper(_) => {
+                let datatype = CategoryMapper::datatype(*datum_type == DatumType::String);
+                tvec!((values::datum_type(datatype), shape.clone()))
             }
             Kernel::OneHotEncoder(encoder) => {
                 let axes = shape.iter().cloned().chain([TDim::from(encoder.categories())]);
@@ -86,8 +98,9 @@ impl Operator {
                 }
                 tvec!((*datum_type, axes))
             }
-            Kernel::FeatureVectorizer(columns) => {
-                tvec!((float, tvec!(shape.first().cloned().unwrap_or(TDim::from(1)), TDim::from(*columns))))
+            Kernel::FeatureVectorizer(vectorizer) => {
+                let columns = TDim::from(vectorizer.columns());
+                tvec!((float, tvec!(shape.first().cloned().unwrap_or(TDim::from(1)), columns)))
             }
             Kernel::ZipMap => tvec!((*datum_type, shape.clone())),
         };

@@ -5,24 +5,9 @@ use chasqui_runtime::{
     prediction,
 };
 use prost::Message;
-use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, StringStringEntryProto};
 
-use crate::graphs::{constant, floats, input, int, model, node, numbers, tensor};
-
-fn texts(name: &str, texts: &[&str]) -> AttributeProto {
-    AttributeProto {
-        name: name.into(),
-        strings: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
-        r#type: AttributeType::Strings as i32,
-        ..AttributeProto::default()
-    }
-}
-
-fn text(name: &str, text: &str) -> AttributeProto {
-    let r#type = AttributeType::String as i32;
-    AttributeProto { name: name.into(), s: text.as_bytes().to_vec(), r#type, ..AttributeProto::default() }
-}
+use crate::graphs::{constant, floats, input, int, model, node, numbers, tensor, text, texts};
 
 fn with(mut node: NodeProto, attributes: Vec<AttributeProto>) -> NodeProto {
     node.domain = if node.op_type == "Concat" { String::new() } else { "ai.onnx.ml".into() };
@@ -181,6 +166,41 @@ fn an_input_error_is_one_in_the_other_engine_too() {
         let inputs = rows(&[1.0, 2.0][..count], &["Loja", "Quito"][..count]);
         assert!(matches!(model.predict(&inputs), Err(ModelError::Input(_))));
     }
+}
+
+/// A line over a dictionary of three words.
+fn dictionary() -> ModelProto {
+    let words = texts("string_vocabulary", &["edad", "deuda", "Quito"]);
+    let vectorizer = with(node("DictVectorizer", &["x"], &["table"]), vec![words]);
+    let line = with(
+        node("LinearRegressor", &["table"], &["y"]),
+        vec![numbers("coefficients", &[1.0, 10.0, 100.0]), numbers("intercepts", &[0.5])],
+    );
+    let mut built = model(vec![vectorizer, line], vec![]);
+    // What is no tensor in the file is not even read.
+    built.graph.as_mut().unwrap().input[0].r#type = None;
+    built
+}
+
+#[test]
+fn a_dictionary_is_a_table_of_named_columns() {
+    let model = load(&dictionary()).unwrap();
+    let signature = model.signature();
+    assert_eq!(signature.inputs[0].shape, [-1, 3]);
+    let names: Vec<&str> = signature.features.iter().map(|feature| feature.name.as_str()).collect();
+    assert_eq!(names, ["edad", "deuda", "Quito"]);
+    let outputs = model.predict(&[floats(&[2, 3], |index| index as f32)]).unwrap();
+    assert_eq!(outputs[0].data, TensorData::F32(vec![210.5, 543.5]));
+}
+
+#[test]
+fn a_dictionary_that_others_read_too_is_refused() {
+    let mut built = dictionary();
+    built.graph.as_mut().unwrap().node.push(node("Identity", &["x"], &["z"]));
+    assert!(load(&built).unwrap_err().to_string().contains("the input `x` is not a tensor"));
+    let mut built = dictionary();
+    built.graph.as_mut().unwrap().node[0].attribute.clear();
+    assert!(load(&built).unwrap_err().to_string().contains("vocabulary"));
 }
 
 #[test]

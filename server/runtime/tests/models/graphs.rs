@@ -50,7 +50,7 @@ pub(crate) fn int(name: &str, i: i64) -> AttributeProto {
     AttributeProto { name: name.into(), i, r#type: AttributeType::Int as i32, ..AttributeProto::default() }
 }
 
-fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+pub(crate) fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     let r#type = AttributeType::Ints as i32;
     AttributeProto { name: name.into(), ints: ints.to_vec(), r#type, ..AttributeProto::default() }
 }
@@ -58,6 +58,20 @@ fn ints(name: &str, ints: &[i64]) -> AttributeProto {
 pub(crate) fn numbers(name: &str, floats: &[f32]) -> AttributeProto {
     let r#type = AttributeType::Floats as i32;
     AttributeProto { name: name.into(), floats: floats.to_vec(), r#type, ..AttributeProto::default() }
+}
+
+pub(crate) fn texts(name: &str, texts: &[&str]) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        strings: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
+        r#type: AttributeType::Strings as i32,
+        ..AttributeProto::default()
+    }
+}
+
+pub(crate) fn text(name: &str, text: &str) -> AttributeProto {
+    let r#type = AttributeType::String as i32;
+    AttributeProto { name: name.into(), s: text.as_bytes().to_vec(), r#type, ..AttributeProto::default() }
 }
 
 pub(crate) fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {

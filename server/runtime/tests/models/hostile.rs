@@ -107,6 +107,17 @@ fn unsupported_operators_are_named() {
 }
 
 #[test]
+fn a_sequence_read_backwards_only_is_refused() {
+    for operator in ["LSTM", "GRU", "RNN"] {
+        let mut built = network();
+        let node = &mut built.graph.as_mut().unwrap().node[1];
+        node.op_type = operator.into();
+        node.attribute.push(crate::graphs::text("direction", "reverse"));
+        assert!(refusal(&built).contains("only backwards"), "{}", refusal(&built));
+    }
+}
+
+#[test]
 fn constants_that_unfold_are_refused() {
     let huge = constant("shape", &[100_000, 100_000, 10]);
     let fill = model(

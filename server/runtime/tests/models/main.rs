@@ -5,3 +5,5 @@
 mod columns;
 mod graphs;
 mod hostile;
+mod layers;
+mod vectors;

@@ -4,21 +4,14 @@ Usage: python export_models.py FOLDER
 Needs numpy, scikit-learn, skl2onnx, onnx, onnxruntime, xgboost, lightgbm, onnxmltools.
 """
 
-import json
-import pathlib
-import sys
-import warnings
-
 import lightgbm
 import numpy as np
-import onnx
-import onnxruntime
 import xgboost
+from cases import NUMBERS, data, write
 from onnx import TensorProto, helper
 from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as ToolsFloat
 from skl2onnx import to_onnx
-from skl2onnx.common import _container as container
 from skl2onnx.common.data_types import (
     FloatTensorType,
     Int64TensorType,
@@ -51,92 +44,6 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.tree import DecisionTreeClassifier
-
-warnings.filterwarnings("ignore")
-
-
-def without_booleans(make_node):
-    """skl2onnx writes numpy integers and booleans into lists, which newer versions of onnx refuse."""
-
-    def make(*arguments, **attributes):
-        for key, value in attributes.items():
-            if isinstance(value, list):
-                whole = (bool, np.bool_, np.integer)
-                attributes[key] = [int(each) if isinstance(each, whole) else each for each in value]
-        return make_node(*arguments, **attributes)
-
-    return make
-
-
-container.make_node = without_booleans(container.make_node)
-TYPES = {
-    "float32": "FP32",
-    "float64": "FP64",
-    "int64": "INT64",
-    "int32": "INT32",
-    "bool": "BOOL",
-    "object": "BYTES",
-}
-NUMBERS = np.random.default_rng(17)
-
-
-def tensor(name, array):
-    array = np.asarray(array)
-    if array.dtype.kind in "US":
-        array = array.astype(object)
-    kind = TYPES[array.dtype.name]
-    flat = array.reshape(-1)
-    if array.dtype.kind == "f":
-        data = [None if np.isnan(x) else str(x) if np.isinf(x) else float(x) for x in flat]
-    else:
-        data = flat.tolist()
-    return {"name": name, "datatype": kind, "shape": list(array.shape), "data": data}
-
-
-def table(value, classes):
-    """A list of maps as the table of its values."""
-    if isinstance(value, list):
-        keys = classes if classes is not None else list(value[0])
-        return np.array([[row[key] for key in keys] for row in value], dtype=np.float32)
-    return value
-
-
-class Cases:
-    def __init__(self, folder):
-        self.folder = folder
-        self.cases = []
-
-    def add(self, name, model, inputs, classes=None, task=None):
-        data = model.SerializeToString()
-        # One thread: with more, onnxruntime sums trees in another order for batches, and ties fall otherwise.
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        answers = session.run(names, inputs)
-        (self.folder / f"{name}.onnx").write_bytes(data)
-        outputs = [tensor(n, table(a, classes)) for n, a in zip(names, answers)]
-        order = [i.name for i in session.get_inputs()]
-        self.cases.append({
-            "name": name,
-            "task": task,
-            "classes": None if classes is None else [str(c) for c in classes],
-            "inputs": [tensor(n, inputs[n]) for n in order],
-            "outputs": outputs,
-        })
-
-    def write(self):
-        (self.folder / "cases.json").write_text(json.dumps(self.cases))
-
-
-def data(rows=400, columns=8, classes=2, missing=False):
-    x = NUMBERS.normal(size=(rows, columns)).astype(np.float32)
-    score = x[:, 0] + 0.5 * x[:, 1] * x[:, 2] - np.abs(x[:, 3]) + 0.3 * NUMBERS.normal(size=rows)
-    edges = np.quantile(score, np.linspace(0, 1, classes + 1)[1:-1])
-    y = np.searchsorted(edges, score)
-    if missing:
-        x[NUMBERS.random(x.shape) < 0.1] = np.nan
-    return x, y, score
 
 
 def sklearn_models(cases):
@@ -411,14 +318,4 @@ def networks(cases):
     cases.add("softmax_network", model, {"X": x}, None, "multiclass")
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    cases = Cases(folder)
-    for family in (sklearn_models, columns_models, boosters, hand_made, networks):
-        family(cases)
-    cases.write()
-    print(len(cases.cases), "cases")
-
-
-main()
+write(sklearn_models, columns_models, boosters, hand_made, networks)
