@@ -8,6 +8,7 @@ mod datasets;
 mod draining;
 mod durability;
 mod engines;
+mod expectations;
 mod fixtures;
 mod graphs;
 mod jobs;
