@@ -57,6 +57,11 @@ pub(super) fn shown(given: Given<'_>, is_personal: bool) -> Said {
     }
 }
 
+/// A word of JSON as a sentence names it.
+pub(super) fn shown_word(word: &str, is_personal: bool) -> Said {
+    if is_personal { shown(Given::Missing, true) } else { Said::new(word, word) }
+}
+
 /// Why a value of the wrong type is wrong; `refusal` is the signature's own sentence.
 pub(super) fn wrong_type(datatype: DataType, refusal: String, shown: &Said, is_personal: bool) -> Said {
     let (en, es) = match datatype {

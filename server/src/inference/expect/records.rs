@@ -7,7 +7,7 @@ use chasqui_registry::service::Mode;
 use super::Expected;
 use super::findings::{Findings, Warnings};
 use super::format::Form;
-use super::message;
+use super::message::{self, Said};
 use super::rule::{Broken, Fixed, Given, Rule};
 use crate::inference::cell::Cell;
 use crate::inference::records::Records;
@@ -52,8 +52,7 @@ fn undeclared(
     }
     let Some(refusal) = cell.refusal(field.datatype) else { return };
     let is_personal = expected.personal.contains(&field.name);
-    let shown = message::shown(given(cell), is_personal);
-    let said = message::wrong_type(field.datatype, refusal, &shown, is_personal);
+    let said = message::wrong_type(field.datatype, refusal, &shown(cell, is_personal), is_personal);
     findings.fault(Some(record), &field.name, Broken::Type, said);
 }
 
@@ -79,8 +78,7 @@ fn declared(findings: &mut Findings<'_>, record: usize, field: &Field, rule: &Ru
     }
     let said = match refusal {
         Some(refusal) => {
-            let shown = message::shown(given(cell), rule.is_personal);
-            message::wrong_type(rule.datatype, refusal, &shown, rule.is_personal)
+            message::wrong_type(rule.datatype, refusal, &shown(cell, rule.is_personal), rule.is_personal)
         }
         None => message::broken(rule, broken, given(cell)),
     };
@@ -94,6 +92,16 @@ fn fixed(rule: &Rule, cell: &Cell<'_>) -> Option<Cell<'static>> {
         Fixed::Number(number) => Cell::Number(number),
     };
     fixed.refusal(rule.datatype).is_none().then_some(fixed)
+}
+
+/// A cell of the wrong type as it was sent: an empty text and a flag are not what they mean elsewhere.
+fn shown(cell: &Cell<'_>, is_personal: bool) -> Said {
+    match cell {
+        Cell::Text(text) => message::shown(Given::Text(text), is_personal),
+        Cell::Flag(true) => message::shown_word("true", is_personal),
+        Cell::Flag(false) => message::shown_word("false", is_personal),
+        other => message::shown(given(other), is_personal),
+    }
 }
 
 fn given<'a>(cell: &'a Cell<'_>) -> Given<'a> {

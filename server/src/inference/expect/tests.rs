@@ -228,6 +228,17 @@ fn personal_values_are_never_repeated() {
 }
 
 #[test]
+fn a_wrong_type_is_named_as_it_was_sent() {
+    let service = Service::new(json!({ "fields": { "price": { "max": 5 } } }), &[]);
+    for (price, sent) in [(json!(true), "true"), (json!(""), "\"\""), (json!("x"), "\"x\"")] {
+        let errors = errors(&service.ask(json!([record(price, "Quito")])).unwrap_err());
+        for message in ["message", "message_es"] {
+            assert!(errors[0][message].as_str().unwrap().ends_with(sent), "{}", errors[0]);
+        }
+    }
+}
+
+#[test]
 fn long_values_are_shortened() {
     let service = Service::new(json!({ "fields": { "city": { "max_length": 2 } } }), &[]);
     let problem = service.ask(json!([record(json!(1), &"ñ".repeat(500))])).unwrap_err();
