@@ -32,8 +32,8 @@ pub(super) fn answer(
     let signature = &target.version.signature;
     let mut request = parse(body, signature, inference.limits.rows)?;
     let findings = Findings::new(route.name.as_str(), &inference.metrics);
-    let (inputs, key) = (&mut request.inputs, request.key.as_deref());
-    let warnings = check_tensors(target.expected.as_ref(), findings, signature, inputs, key)?;
+    let expected = target.expected.as_ref();
+    let warnings = check_tensors(expected, findings, signature, &mut request.inputs, request.key.as_deref())?;
     let choice = match pin {
         Pin::None => choose(route, request.key.as_deref(), rand::rng().random()),
         Pin::Version(_) => Choice { target, trial: None, entity: 0 },
