@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    fn refusal(fields: Value) -> Option<String> {
+    fn refusal(fields: &Value) -> Option<String> {
         let expectations: Expectations = serde_json::from_value(json!({ "fields": fields })).unwrap();
         let checked =
             expectations.check().and_then(|()| expectations.check_fit(&signature(), Some("client")));
@@ -293,7 +293,7 @@ mod tests {
             json!({ "price": { "format": "province_code" } }),
             json!({ "price": { "format": "decimal_comma", "mode": "coerce" } }),
         ] {
-            assert_eq!(refusal(fields.clone()), None, "{fields}");
+            assert_eq!(refusal(&fields), None, "{fields}");
         }
     }
 
@@ -320,7 +320,7 @@ mod tests {
             (json!({ "colour": { "required": true } }), "neither"),
             (json!({ "client": { "format": "cedula", "mode": "coerce" } }), "never changed"),
         ] {
-            let said = refusal(fields.clone());
+            let said = refusal(&fields);
             assert!(said.as_deref().is_some_and(|said| said.contains(reason)), "{fields}: {said:?}");
         }
     }
