@@ -1,6 +1,7 @@
 //! Services: the names that applications call, and how each is routed, logged and watched.
 
 mod config;
+mod expectation;
 
 use chasqui_runtime::Signature;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 
 pub use config::{MonitorPolicy, Routing, ServiceConfig, Target};
+pub use expectation::{Category, Expectations, FieldExpectation, Format, Mode, loosely};
 
 use crate::db::Tx;
 use crate::name::{Actor, AliasName, ModelName, ServiceName};
@@ -41,6 +43,7 @@ impl Registry {
         let mut tx = self.db.begin().await?;
         model::lock(&mut tx, &config.model, now).await?;
         let next = signature_of(&mut tx, &config).await?;
+        config.check_fit(&next)?;
         let previous = find(&mut tx, name).await?;
         if let Some(previous) = &previous {
             refuse_clash(&mut tx, previous, &next).await?;

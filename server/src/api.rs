@@ -5,6 +5,7 @@
 
 pub mod health;
 pub mod idempotency;
+mod language;
 pub mod oip;
 pub mod predict;
 pub mod v1;

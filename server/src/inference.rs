@@ -5,6 +5,7 @@
 
 mod cell;
 mod execute;
+mod expect;
 mod friendly;
 pub mod hash;
 mod infer;

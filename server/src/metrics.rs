@@ -23,6 +23,7 @@ pub struct Metrics {
     predictions: IntCounterVec,
     errors: IntCounterVec,
     refused: IntCounterVec,
+    expectations: IntCounterVec,
     latency: HistogramVec,
     /// Requests by route, method and status, predictions apart.
     pub http: IntCounterVec,
@@ -103,6 +104,11 @@ impl Metrics {
                 "Prediction requests that were refused, by reason",
                 &["service", "code"],
             )?,
+            expectations: on.counters(
+                "chasqui_expectation_faults_total",
+                "Values of declared fields that were not as expected, by rule and outcome (rejected, warned, fixed)",
+                &["service", "field", "rule", "outcome"],
+            )?,
             latency: on.histograms(
                 "chasqui_latency_seconds",
                 "Seconds from the complete request to the answer",
@@ -174,6 +180,13 @@ impl Metrics {
     /// Counts a prediction request that was refused.
     pub fn refuse(&self, service: &str, code: &str) {
         self.refused.with_label_values(&[service, code]).inc();
+    }
+
+    /// Counts a value that was not as the service's configuration expects it. `field` must be a field that is
+    /// declared there, whose names are bounded; `outcome` is what became of the value, whatever became of the
+    /// request: `rejected`, `warned` or `fixed`.
+    pub fn expectation(&self, service: &str, field: &str, rule: &str, outcome: &str) {
+        self.expectations.with_label_values(&[service, field, rule, outcome]).inc();
     }
 
     /// The text for Prometheus.

@@ -15,6 +15,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     place: Option<Place>,
+    faults: Option<Box<Faults>>,
     retry_after: Option<u32>,
     allow: Option<&'static str>,
 }
@@ -30,6 +31,33 @@ pub struct Place {
     pub field: Option<String>,
 }
 
+/// A value of a request that is not as the service expects it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// Position of the record, counted from 0; none when the whole request is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<usize>,
+    /// The field's name.
+    pub field: String,
+    /// The part of the declaration that it breaks.
+    pub rule: &'static str,
+    /// Why, in English.
+    pub message: String,
+    /// Why, in Spanish.
+    pub message_es: String,
+}
+
+/// All faults of a request.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    /// The sentence for the caller in Spanish.
+    pub detail_es: String,
+    /// The first of them.
+    pub errors: Vec<Fault>,
+    /// How many there are.
+    pub count: usize,
+}
+
 /// The members of the document.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -40,6 +68,10 @@ struct Document<'a> {
     detail: &'a str,
     #[serde(flatten)]
     place: Option<&'a Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a [Fault]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_count: Option<usize>,
 }
 
 /// What handlers return.
@@ -47,7 +79,15 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), place: None, retry_after: None, allow: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            place: None,
+            faults: None,
+            retry_after: None,
+            allow: None,
+        }
     }
 
     /// 400: the request cannot be understood.
@@ -131,6 +171,22 @@ impl Problem {
         self
     }
 
+    /// Lists every fault.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Faults) -> Self {
+        self.faults = Some(Box::new(faults));
+        self
+    }
+
+    /// The same in Spanish, where there are words for it.
+    #[must_use]
+    pub fn in_spanish(mut self) -> Self {
+        if let Some(faults) = &self.faults {
+            self.detail.clone_from(&faults.detail_es);
+        }
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -160,6 +216,8 @@ impl Problem {
             code: self.code,
             detail: &self.detail,
             place: self.place.as_ref(),
+            errors: self.faults.as_ref().map(|faults| faults.errors.as_slice()),
+            error_count: self.faults.as_ref().map(|faults| faults.count),
         };
         let mut response = HttpResponse::build(self.status);
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));

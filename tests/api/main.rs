@@ -9,6 +9,7 @@ mod datasets;
 mod draining;
 mod durability;
 mod engines;
+mod expectations;
 mod fixtures;
 mod graphs;
 mod jobs;

@@ -1,7 +1,9 @@
 //! How a service is routed, logged and watched, and what of that makes sense.
 
+use chasqui_runtime::Signature;
 use serde::{Deserialize, Serialize};
 
+use super::expectation::Expectations;
 use crate::name::{AliasName, ModelName, check_text};
 use crate::{Error, Result};
 
@@ -35,6 +37,9 @@ pub struct ServiceConfig {
     /// How predictions are watched for drift.
     #[serde(default)]
     pub monitor: MonitorPolicy,
+    /// What is expected of the fields of a request beyond the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectations: Option<Expectations>,
 }
 
 /// Which versions answer.
@@ -97,6 +102,7 @@ impl ServiceConfig {
             personal: Vec::new(),
             slo_ms: default_slo_ms(),
             monitor: MonitorPolicy::default(),
+            expectations: None,
         }
     }
 
@@ -118,7 +124,14 @@ impl ServiceConfig {
             return Err(Error::Invalid("`monitor.min_rows` must be at least 1".into()));
         }
         distinct("monitor.ignore", &self.monitor.ignore)?;
+        self.expectations.as_ref().map_or(Ok(()), Expectations::check)?;
         self.check_fields()
+    }
+
+    /// Checks what depends on the model that answers.
+    pub(super) fn check_fit(&self, signature: &Signature) -> Result<()> {
+        let Some(expectations) = &self.expectations else { return Ok(()) };
+        expectations.check_fit(signature, self.key_field.as_deref())
     }
 
     fn check_fields(&self) -> Result<()> {

@@ -6,6 +6,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::language;
 use crate::app::App;
 use crate::body;
 use crate::edge::RequestId;
@@ -32,11 +33,12 @@ pub async fn predict(
     };
     let id = request_id(request);
     let body = body::read(request, payload, app.config.limits.predict_bytes).await?;
-    let answer = if app.inference.is_heavy(&route, body.len()) {
-        elsewhere(app, route, body, form, pin, id).await?
+    let answered = if app.inference.is_heavy(&route, body.len()) {
+        elsewhere(app, route, body, form, pin, id).await
     } else {
-        answer(app, &route, &body, form, pin, &id)?
+        answer(app, &route, &body, form, pin, &id)
     };
+    let answer = answered.map_err(|problem| language::told_to(request, problem))?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, "application/json"))

@@ -9,6 +9,7 @@ use rand::RngExt;
 use smallvec::SmallVec;
 
 use super::execute::{Answered, Call, ask, log, tell};
+use super::expect::{Findings, Warnings, check_records};
 use super::records::{Records, parse};
 use super::route::{Choice, Pin, choose, pinned};
 use super::schema::{Plan, Schema};
@@ -50,7 +51,9 @@ pub(super) fn answer(
             route.name, route.name
         ))
     })?;
-    let records = parse(body, schema, inference.limits.records)?;
+    let mut records = parse(body, schema, inference.limits.records)?;
+    let findings = Findings::new(route.name.as_str(), &inference.metrics);
+    let warnings = check_records(target.expected.as_ref(), findings, schema, &mut records)?;
     if records.explain {
         return Err(Problem::unsupported("explanations are not offered for this model; leave `explain` out"));
     }
@@ -63,7 +66,7 @@ pub(super) fn answer(
     for group in &groups {
         answers.push(run(inference, route, schema, &records, group, pin, call)?);
     }
-    let rendered = render(route, &records, &groups, &answers);
+    let rendered = render(route, &records, &groups, &answers, &warnings);
     for (group, answered) in groups.iter().zip(answers) {
         tell(inference, route, answered, &group.entities, call);
     }
@@ -135,7 +138,13 @@ fn run(
 }
 
 /// Writes the answer in the order of the records.
-fn render(route: &ServiceRoute, records: &Records<'_>, groups: &[Group<'_>], answers: &[Answered]) -> Answer {
+fn render(
+    route: &ServiceRoute,
+    records: &Records<'_>,
+    groups: &[Group<'_>],
+    answers: &[Answered],
+    warnings: &Warnings,
+) -> Answer {
     let mut body = Vec::with_capacity(64 + 160 * records.rows);
     body.extend_from_slice(b"{\"service\":");
     json::text(&mut body, route.name.as_str());
@@ -152,7 +161,9 @@ fn render(route: &ServiceRoute, records: &Records<'_>, groups: &[Group<'_>], ans
         }
         one(&mut body, &answers[group], place);
     }
-    body.extend_from_slice(b"]}");
+    body.push(b']');
+    warnings.write(&mut body);
+    body.push(b'}');
     let rollout = answers.iter().find_map(|answered| answered.rollout.clone());
     Answer { body, version: version_header(answers), rollout }
 }

@@ -7,6 +7,7 @@ use chasqui_runtime::Tensor;
 use rand::RngExt;
 
 use super::execute::{Answered, Call, ask, log, tell};
+use super::expect::{Findings, Warnings, check_tensors};
 use super::route::{Choice, Pin, choose, pinned};
 use super::snapshot::{ServiceRoute, Target};
 use super::tensors::{InferRequest, parse};
@@ -28,7 +29,11 @@ pub(super) fn answer(
         Pin::None => &route.stable,
         Pin::Version(number) => pinned(route, number)?,
     };
-    let mut request = parse(body, &target.version.signature, inference.limits.rows)?;
+    let signature = &target.version.signature;
+    let mut request = parse(body, signature, inference.limits.rows)?;
+    let findings = Findings::new(route.name.as_str(), &inference.metrics);
+    let expected = target.expected.as_ref();
+    let warnings = check_tensors(expected, findings, signature, &mut request.inputs, request.key.as_deref())?;
     let choice = match pin {
         Pin::None => choose(route, request.key.as_deref(), rand::rng().random()),
         Pin::Version(_) => Choice { target, trial: None, entity: 0 },
@@ -44,7 +49,7 @@ pub(super) fn answer(
     let key_of = |_: usize| -> Option<Cow<'_, str>> { request.key.as_deref().map(Cow::Borrowed) };
     log(inference, &mut answered, call, &key_of)?;
     let rendered = Answer {
-        body: render(route, &request, &answered),
+        body: render(route, &request, &answered, &warnings),
         version: answered.target.header.clone(),
         rollout: answered.rollout.clone(),
     };
@@ -52,7 +57,12 @@ pub(super) fn answer(
     Ok(rendered)
 }
 
-fn render(route: &ServiceRoute, request: &InferRequest<'_>, answered: &Answered) -> Vec<u8> {
+fn render(
+    route: &ServiceRoute,
+    request: &InferRequest<'_>,
+    answered: &Answered,
+    warnings: &Warnings,
+) -> Vec<u8> {
     let signature = &answered.target.version.signature;
     let elements: usize = answered.outputs.iter().map(|output| output.data.len()).sum();
     let mut body = Vec::with_capacity(256 + 40 * answered.ids.len() + 12 * elements);
@@ -65,7 +75,7 @@ fn render(route: &ServiceRoute, request: &InferRequest<'_>, answered: &Answered)
         body.extend_from_slice(b",\"id\":");
         json::text(&mut body, id);
     }
-    prediction_ids(&mut body, answered);
+    parameters(&mut body, answered, warnings);
     body.extend_from_slice(b",\"outputs\":[");
     let all: Vec<usize> = (0..signature.outputs.len()).collect();
     let wanted = request.outputs.as_ref().unwrap_or(&all);
@@ -82,13 +92,31 @@ fn render(route: &ServiceRoute, request: &InferRequest<'_>, answered: &Answered)
     body
 }
 
-/// The ids under which outcomes can be sent; parameters of the protocol are single values, so several are
-/// one text with commas.
-fn prediction_ids(body: &mut Vec<u8>, answered: &Answered) {
-    if answered.ids.len() > MAX_IDS {
+/// The ids under which outcomes can be sent, and what was not as expected; parameters of the protocol are single
+/// values, so several ids are one text with commas.
+fn parameters(body: &mut Vec<u8>, answered: &Answered, warnings: &Warnings) {
+    let has_ids = answered.ids.len() <= MAX_IDS;
+    if !has_ids && warnings.count == 0 {
         return;
     }
-    body.extend_from_slice(b",\"parameters\":{\"prediction_id\":\"");
+    body.extend_from_slice(b",\"parameters\":{");
+    if has_ids {
+        prediction_ids(body, answered);
+    }
+    if let Some(first) = warnings.told.first() {
+        if has_ids {
+            body.push(b',');
+        }
+        body.extend_from_slice(b"\"warning\":");
+        json::text(body, &first.message);
+        body.extend_from_slice(b",\"warning_count\":");
+        json::integer(body, warnings.count as i128);
+    }
+    body.push(b'}');
+}
+
+fn prediction_ids(body: &mut Vec<u8>, answered: &Answered) {
+    body.extend_from_slice(b"\"prediction_id\":\"");
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     for (position, id) in answered.ids.iter().enumerate() {
         if position > 0 {
@@ -96,7 +124,7 @@ fn prediction_ids(body: &mut Vec<u8>, answered: &Answered) {
         }
         body.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
     }
-    body.extend_from_slice(b"\"}");
+    body.push(b'"');
 }
 
 fn tensor(body: &mut Vec<u8>, name: &str, tensor: &Tensor) {

@@ -45,6 +45,13 @@ impl Records<'_> {
         self.row_keys.get(row)?.as_deref().map(Cow::Borrowed)
     }
 
+    /// Keys that are not fields: the request's, else each record's own, with its position.
+    pub(super) fn separate_keys(&self) -> impl Iterator<Item = (Option<usize>, Option<&str>)> {
+        let own = if self.key.is_some() { &[] } else { self.row_keys.as_slice() };
+        let whole = own.is_empty().then_some((None, self.key.as_deref()));
+        whole.into_iter().chain(own.iter().enumerate().map(|(record, key)| (Some(record), key.as_deref())))
+    }
+
     /// Whether all records are of the same entity, or of none.
     pub(super) fn has_one_key(&self, schema: &Schema) -> bool {
         self.key.is_some() || self.rows == 1 || (schema.key_feature.is_none() && !schema.has_separate_key())
@@ -256,7 +263,11 @@ impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de> {
                 }
             };
             let taken = request.cells[start + position] != Cell::Absent;
-            let refusal = if taken { Some("occurs twice".into()) } else { cell.refusal(field.datatype) };
+            let refusal = match taken {
+                true => Some("occurs twice".into()),
+                false if schema.is_lenient => None,
+                false => cell.refusal(field.datatype),
+            };
             if let Some(reason) = refusal {
                 fault.field = Some(field.name.clone());
                 fault.reason = Some(reason);
@@ -265,7 +276,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de> {
             request.cells[start + position] = cell;
             filled += 1;
         }
-        if filled < width {
+        if filled < width && !schema.is_lenient {
             check_complete(schema, &request.cells[start..], fault).map_err(|()| de::Error::custom(""))?;
         }
         if schema.has_separate_key() {

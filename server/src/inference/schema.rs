@@ -35,6 +35,8 @@ pub struct Schema {
     pub fields: Vec<Field>,
     /// The field that is also the entity's key.
     pub key_feature: Option<usize>,
+    /// Whether the parser leaves it to a later look to find values that do not fit, so that all are found.
+    pub is_lenient: bool,
     key_name: Option<String>,
     positions: HashMap<String, usize>,
 }
@@ -43,8 +45,13 @@ impl Schema {
     /// The schema of a model; `None` when its inputs are not all named columns.
     pub fn of(signature: &Signature, key_field: Option<&str>) -> Option<Self> {
         Plan::new(signature, None)?;
-        let mut schema =
-            Self { fields: Vec::new(), key_feature: None, key_name: None, positions: HashMap::new() };
+        let mut schema = Self {
+            fields: Vec::new(),
+            key_feature: None,
+            is_lenient: false,
+            key_name: None,
+            positions: HashMap::new(),
+        };
         for feature in &signature.features {
             let datatype = signature.inputs.get(feature.input)?.datatype;
             schema.push(Field { name: feature.name.clone(), datatype, required: true });

@@ -16,6 +16,7 @@ use chasqui_registry::service::ServiceConfig;
 use chasqui_runtime::{Model, Signature};
 use uuid::Uuid;
 
+use super::expect::Expected;
 use super::schema::{Plan, Schema};
 use crate::metrics::{Metrics, VersionMetrics};
 
@@ -65,6 +66,8 @@ pub struct Target {
     pub plan: Option<Plan>,
     /// From the cells of its own schema to tensors.
     pub own_plan: Option<Plan>,
+    /// What the service expects of requests beyond its signature.
+    pub expected: Option<Expected>,
     /// How its predictions are logged.
     pub shape: Shape,
     /// What it counts.
@@ -167,7 +170,11 @@ impl Target {
         metrics: &Metrics,
     ) -> Self {
         let key_field = config.key_field.as_deref();
-        let schema = Schema::of(&version.signature, key_field);
+        let expected = Expected::of(config, &version.signature);
+        let mut schema = Schema::of(&version.signature, key_field);
+        if let Some(schema) = &mut schema {
+            schema.is_lenient = expected.is_some();
+        }
         let own_plan = schema.as_ref().and_then(|schema| Plan::new(&version.signature, Some(schema)));
         let personal = Personal { columns: &config.personal, key_field };
         let shape =
@@ -176,6 +183,7 @@ impl Target {
             schema,
             plan: None,
             own_plan,
+            expected,
             shape,
             metrics: metrics.of_version(name.as_str(), version.number),
             header: HeaderValue::from(version.number),
@@ -199,6 +207,9 @@ impl ServiceRoute {
     /// Puts a service together from its loaded versions.
     pub fn new(name: ServiceName, config: ServiceConfig, versions: Versions, metrics: &Metrics) -> Self {
         let mut schema = Schema::of(&versions.stable.signature, config.key_field.as_deref());
+        if let Some(schema) = &mut schema {
+            schema.is_lenient = config.expectations.is_some();
+        }
         if let (Some(schema), Some((canary, _))) = (&mut schema, &versions.canary) {
             schema.extend(&canary.signature);
         }
