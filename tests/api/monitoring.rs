@@ -115,13 +115,21 @@ async fn what_two_processes_counted_is_added() {
 #[tokio::test]
 async fn a_rollout_does_not_hide_half_of_the_entities_from_either_side() {
     let server = trained_service().await;
+    server.upload("/api/v1/datasets/ventas/versions", csv(&sales(3000, 4.0, 4)).into_bytes()).await.ok();
     let again = server.post("/api/v1/pipelines/reentrenar/runs", &json!({})).await.ok();
     let job = format!("/api/v1/jobs/{}", text(&again["job"]["id"]));
     server.wait_for(&job, |job| job["state"] == "succeeded").await;
     let plan = json!({ "version": 2, "steps": [{ "weight": 0.5, "hold": "1h" }] });
     let rollout = server.post("/api/v1/services/ventas/rollouts", &plan).await;
+    assert_eq!(rollout.status, 201, "{}", rollout.text());
     let place = rollout.header("location").unwrap().to_owned();
     server.wait_for(&place, |rollout| rollout["weight"] == 0.5).await;
+    // The row is there before this process routes by it.
+    let routed = |answer: &Answer| {
+        let share = [("service", "ventas"), ("version", "2")];
+        metric(&answer.text(), "chasqui_share", &share) == Some(0.5)
+    };
+    server.wait_for_answer("/metrics", routed).await;
 
     // Each customer buys at a price of their own, so that the half that a side answers for has other prices.
     let mut of_the_week = sales(400, 4.0, 101);

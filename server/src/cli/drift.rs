@@ -211,7 +211,10 @@ fn line(row: &TableRow, compared: &TableComparison) -> Vec<String> {
     let column = compared.columns.get(&row.column);
     let scores = column.map_or_else(String::new, |column| {
         let scores = column.tests.iter().filter_map(|(test, outcome)| Some((test, outcome.score?)));
-        scores.map(|(test, score)| format!("{} {}", test.name(), figure(score))).collect::<Vec<_>>().join(", ")
+        scores
+            .map(|(test, score)| format!("{} {}", test.name(), figure(score)))
+            .collect::<Vec<_>>()
+            .join(", ")
     });
     vec![
         row.column.clone(),
