@@ -1,5 +1,6 @@
 //! What an operator types: `doctor` finds what is wrong and changes nothing, `config` keeps secrets to itself.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -63,7 +64,7 @@ fn table(path: &Path, rows: usize, low: f64, n: usize) {
     for row in 0..rows {
         let x = format!("{:.3}", low + (row * 7919 % 1000) as f64 / 1000.0).replace('.', ",");
         let city = if row.is_multiple_of(n) { "Loja" } else { "Quito" };
-        text.push_str(&format!("{x};{city};{:02}/03/2026\n", row % 28 + 1));
+        writeln!(text, "{x};{city};{:02}/03/2026", row % 28 + 1).unwrap();
     }
     std::fs::write(path, text).unwrap();
 }

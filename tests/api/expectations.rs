@@ -16,11 +16,11 @@ const STORES: [&str; 3] = ["Quito", "Guayaquil", "Cuenca"];
 async fn expecting(expectations: Value) -> Server {
     let server = Server::start().await;
     register(&server, "ventas", regression(4.0)).await.ok();
-    server.put(SERVICE, &config(expectations)).await.ok();
+    server.put(SERVICE, &config(&expectations)).await.ok();
     server
 }
 
-fn config(expectations: Value) -> Value {
+fn config(expectations: &Value) -> Value {
     json!({ "model": "ventas", "key_field": "cliente", "personal": ["cliente"], "expectations": expectations })
 }
 
@@ -48,11 +48,11 @@ async fn expectations_are_checked_when_they_are_declared() {
         (json!({ "fields": { "price": { "format": "plate" } } }), "texts"),
         (json!({ "fields": { "cliente": { "format": "cedula", "mode": "coerce" } } }), "never changed"),
     ] {
-        assert_problem(&server.put(SERVICE, &config(expectations)).await, 422, reason);
+        assert_problem(&server.put(SERVICE, &config(&expectations)).await, 422, reason);
     }
     let declared =
         json!({ "mode": "warn", "fields": { "price": { "min": 0.0, "max": 10.0, "mode": "reject" } } });
-    server.put(SERVICE, &config(declared.clone())).await.ok();
+    server.put(SERVICE, &config(&declared)).await.ok();
     let seen = server.get(SERVICE).await.ok();
     assert_eq!(seen["config"]["expectations"], declared);
     // Without expectations nothing is said of them, and nothing is expected.
@@ -231,13 +231,16 @@ async fn tensors_of_named_columns_meet_the_same() {
         assert_protocol_error(&answer, store);
         assert!(answer.text().contains(part), "{}", answer.text());
     }
-    server.put(SERVICE, &config(json!({ "mode": "warn", "fields": { "price": { "max": 0.7 } } }))).await.ok();
+    server
+        .put(SERVICE, &config(&json!({ "mode": "warn", "fields": { "price": { "max": 0.7 } } })))
+        .await
+        .ok();
     let warned = infer(&server, 0.8, "Quito").await.ok();
     assert_eq!(warned["parameters"]["warning_count"], 1);
     assert!(text(&warned["parameters"]["warning"]).contains("maximum 0.7"), "{warned}");
     assert!(warned["parameters"]["prediction_id"].is_string());
     let coerced = json!({ "mode": "coerce", "fields": { "store": { "categories": STORES } } });
-    server.put(SERVICE, &config(coerced)).await.ok();
+    server.put(SERVICE, &config(&coerced)).await.ok();
     let right = infer(&server, 0.5, "Guayaquil").await.ok();
     let fixed = infer(&server, 0.5, "GUAYAQUIL ").await.ok();
     assert_eq!(right["outputs"], fixed["outputs"]);
