@@ -24,6 +24,12 @@ async fn the_doctor_looks_and_changes_nothing() {
     let before = chasqui(&["doctor"], &nothing_yet, &[]);
     assert!(before.status.success(), "{}", said(&before));
     assert!(!nothing_yet.exists(), "a look makes no folder");
+    let nowhere = chasqui(&["doctor"], Path::new("/proc/nowhere/data"), &[]);
+    assert!(
+        !nowhere.status.success() && said(&nowhere).contains("/proc cannot be written"),
+        "{}",
+        said(&nowhere)
+    );
 
     let server = Server::start().await;
     let while_it_runs = chasqui(&["doctor"], server.data_dir(), &[]);

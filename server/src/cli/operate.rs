@@ -88,14 +88,17 @@ impl Findings {
     }
 }
 
+/// Writes a file and deletes it, in the folder or, while there is none, where it would be made.
 fn folder(path: &Path) -> Result<String, String> {
-    if !path.exists() {
-        return Ok(format!("{} is not there yet; `serve` makes it", path.display()));
-    }
-    let probe = path.join(format!(".doctor-{}", std::process::id()));
+    let place = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let existing = place.ancestors().find(|folder| folder.exists()).unwrap_or(&place);
+    let probe = existing.join(format!(".doctor-{}", std::process::id()));
     let written = std::fs::write(&probe, b"chasqui").and_then(|()| std::fs::remove_file(&probe));
-    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-    Ok(format!("{} can be written", path.display()))
+    written.map_err(|error| format!("{} cannot be written: {error}", existing.display()))?;
+    if existing == place {
+        return Ok(format!("{} can be written", path.display()));
+    }
+    Ok(format!("{} is not there yet; `serve` makes it", path.display()))
 }
 
 /// A server that already runs there is no fault.
