@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use chasqui_runtime::{DataType, Model, ModelError, Signature, Tensor, TensorData, TensorSpec};
+use chasqui_runtime::{Model, ModelError, Signature};
 use serde_json::json;
 
 use super::{NewVersion, Version, find, from_row};
@@ -216,32 +216,11 @@ async fn read_signature(bytes: Bytes, new: &NewVersion) -> Result<Signature> {
 /// Asks for the prediction of one row of zeros and empty texts. A complaint about that input is no defect of
 /// the model; that it does not compute is.
 fn prove(model: &Model) -> std::result::Result<(), ModelError> {
-    let inputs: Option<Vec<Tensor>> = model.signature().inputs.iter().map(blank).collect();
-    let Some(inputs) = inputs else { return Ok(()) };
+    let Some(inputs) = model.signature().blank_row() else { return Ok(()) };
     match model.predict(&inputs) {
         Ok(_) | Err(ModelError::Input(_)) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// A tensor of one row of zeros; `None` for a type or size that nobody sends as one row.
-fn blank(spec: &TensorSpec) -> Option<Tensor> {
-    const MOST_ELEMENTS: usize = 1 << 24;
-    let shape: Vec<usize> = spec.shape.iter().map(|size| usize::try_from(*size).unwrap_or(1)).collect();
-    let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size))?;
-    if count > MOST_ELEMENTS {
-        return None;
-    }
-    let data = match spec.datatype {
-        DataType::Bool => TensorData::Bool(vec![false; count]),
-        DataType::Int32 => TensorData::I32(vec![0; count]),
-        DataType::Int64 => TensorData::I64(vec![0; count]),
-        DataType::Fp32 => TensorData::F32(vec![0.0; count]),
-        DataType::Fp64 => TensorData::F64(vec![0.0; count]),
-        DataType::Bytes => TensorData::Text(vec![String::new(); count]),
-        _ => return None,
-    };
-    Tensor::new(shape, data).ok()
 }
 
 fn refuse_clash(champion: &Version, signature: &Signature) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DataType, ModelError};
+use crate::{DataType, ModelError, Tensor, TensorData};
 
 /// Name, type and shape of one input or output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,36 @@ pub struct Signature {
     pub roles: Outputs,
 }
 
+impl TensorSpec {
+    /// A tensor of one row of zeros or empty texts, every variable axis one long; `None` for a type or a size that
+    /// nobody sends as one row.
+    fn blank_row(&self) -> Option<Tensor> {
+        const MOST_ELEMENTS: usize = 1 << 24;
+        let shape: Vec<usize> = self.shape.iter().map(|size| usize::try_from(*size).unwrap_or(1)).collect();
+        let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size))?;
+        if count > MOST_ELEMENTS {
+            return None;
+        }
+        let data = match self.datatype {
+            DataType::Bool => TensorData::Bool(vec![false; count]),
+            DataType::Int32 => TensorData::I32(vec![0; count]),
+            DataType::Int64 => TensorData::I64(vec![0; count]),
+            DataType::Fp32 => TensorData::F32(vec![0.0; count]),
+            DataType::Fp64 => TensorData::F64(vec![0.0; count]),
+            DataType::Bytes => TensorData::Text(vec![String::new(); count]),
+            _ => return None,
+        };
+        Tensor::new(shape, data).ok()
+    }
+}
+
 impl Signature {
+    /// Inputs of one row that any model should answer or complain about: zeros and empty texts. `None` when an
+    /// input is of a kind that only the model's makers can fill.
+    pub fn blank_row(&self) -> Option<Vec<Tensor>> {
+        self.inputs.iter().map(TensorSpec::blank_row).collect()
+    }
+
     /// Renames the features in input and column order.
     pub fn with_feature_names(mut self, names: &[String]) -> Result<Self, ModelError> {
         if names.len() != self.features.len() {
