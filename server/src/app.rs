@@ -6,6 +6,7 @@
 
 mod gauges;
 mod secret;
+mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -108,7 +109,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runn
     let address = listener.local_addr()?;
     let (app, queue, new_admin_key) = assemble(config, clock).await?;
     let (stop, stopped) = watch::channel(false);
-    let server = http_server(&app, listener)?;
+    let certificate = tls::Certificate::open(&app.config)?;
+    let server = http_server(&app, listener, certificate.as_ref())?;
     let http = server.handle();
     let http_task = tokio::spawn(server);
     let worker = if app.config.worker {
@@ -116,12 +118,14 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runn
     } else {
         None
     };
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(gauges::keep(Arc::clone(&app), stopped.clone())),
         tokio::spawn(seal_regularly(Arc::clone(&app), stopped.clone())),
-        tokio::spawn(refresh_keys(Arc::clone(&app), stopped)),
+        tokio::spawn(refresh_keys(Arc::clone(&app), stopped.clone())),
     ];
-    tracing::info!(address = %address, "listening on http://{address}");
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    tasks.extend(certificate.map(|certificate| tokio::spawn(certificate.follow(stopped))));
+    tracing::info!(address = %address, "listening on {scheme}://{address}");
     Ok(Running { address, new_admin_key, app, http, http_task, worker, stop, tasks })
 }
 
@@ -156,7 +160,11 @@ async fn assemble(
     Ok((Arc::new(app), queue, new_admin_key))
 }
 
-fn http_server(app: &Arc<App>, listener: TcpListener) -> anyhow::Result<actix_web::dev::Server> {
+fn http_server(
+    app: &Arc<App>,
+    listener: TcpListener,
+    certificate: Option<&Arc<tls::Certificate>>,
+) -> anyhow::Result<actix_web::dev::Server> {
     let data = web::Data::from(Arc::clone(app));
     let threads =
         app.config.http_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
@@ -173,9 +181,12 @@ fn http_server(app: &Arc<App>, listener: TcpListener) -> anyhow::Result<actix_we
         .keep_alive(Duration::from_secs(app.config.keep_alive_seconds))
         .client_request_timeout(Duration::from_secs(30))
         .shutdown_timeout(app.config.shutdown_seconds)
-        .disable_signals()
-        .listen(listener)
-        .context("cannot serve HTTP")?;
+        .disable_signals();
+    let server = match certificate {
+        None => server.listen(listener),
+        Some(certificate) => server.listen_rustls_0_23(listener, certificate.server_config()?),
+    };
+    let server = server.context("cannot serve HTTP")?;
     Ok(server.run())
 }
 

@@ -1,5 +1,7 @@
 //! Reads request bodies: never more than the limit, compressed or not, and JSON into a type.
 
+use std::time::Duration;
+
 use actix_web::dev::Decompress;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut};
@@ -10,6 +12,9 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::problem::{Problem, Result};
+
+/// How long a client may send nothing in the middle of a body.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// Reads a body of at most `limit` bytes, counted after decompression.
 pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Bytes> {
@@ -42,7 +47,9 @@ where
     E: std::fmt::Display,
 {
     let mut whole = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
+    loop {
+        let chunk = tokio::time::timeout(IDLE, stream.next()).await;
+        let Some(chunk) = chunk.map_err(|_| Problem::slow_body(IDLE))? else { break };
         let chunk =
             chunk.map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
         if whole.is_empty() && announced == Some(chunk.len()) {

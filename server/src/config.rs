@@ -47,6 +47,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether cookies are only sent over TLS; to be set behind a TLS proxy.
     pub secure_cookies: bool,
+    /// PEM file with the certificate and its chain; with `tls_key`, HTTPS is served instead of HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    pub tls_key: Option<PathBuf>,
     /// Limits on requests.
     pub limits: Limits,
 }
@@ -92,6 +96,8 @@ impl Default for Config {
             log: "info".into(),
             log_format: LogFormat::Auto,
             secure_cookies: false,
+            tls_certificate: None,
+            tls_key: None,
             limits: Limits::default(),
         }
     }
@@ -143,10 +149,21 @@ impl Config {
         if self.http_threads == Some(0) || self.jobs == 0 {
             return invalid("`http_threads` and `jobs` must be at least 1");
         }
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            return invalid("`tls_certificate` and `tls_key` belong together; one of them is missing");
+        }
+        if self.limits.queue == 0 || self.limits.deadline_ms == 0 {
+            return invalid("`queue` and `deadline_ms` in [limits] must be at least 1");
+        }
         if self.admin_key.as_ref().is_some_and(|key| key.0.len() < 8) {
             return invalid("the admin key is too short; CHASQUI_ADMIN_KEY needs 8 characters or more");
         }
         Ok(())
+    }
+
+    /// Whether cookies are only sent over TLS: when it is asked for, and always when this server speaks it.
+    pub fn has_secure_cookies(&self) -> bool {
+        self.secure_cookies || self.tls_certificate.is_some()
     }
 
     /// Where the database is.
@@ -226,7 +243,7 @@ enum Kind {
 
 type Key = (Option<&'static str>, &'static str);
 
-fn known_keys() -> [(Key, Kind); 22] {
+fn known_keys() -> [(Key, Kind); 27] {
     [
         ((None, "data_dir"), Kind::Text),
         ((None, "listen"), Kind::Text),
@@ -243,12 +260,17 @@ fn known_keys() -> [(Key, Kind); 22] {
         ((None, "log"), Kind::Text),
         ((None, "log_format"), Kind::Text),
         ((None, "secure_cookies"), Kind::Flag),
+        ((None, "tls_certificate"), Kind::Text),
+        ((None, "tls_key"), Kind::Text),
         ((Some("limits"), "json_bytes"), Kind::Number),
         ((Some("limits"), "predict_bytes"), Kind::Number),
         ((Some("limits"), "model_bytes"), Kind::Number),
         ((Some("limits"), "dataset_bytes"), Kind::Number),
         ((Some("limits"), "records"), Kind::Number),
         ((Some("limits"), "rows"), Kind::Number),
+        ((Some("limits"), "queue"), Kind::Number),
+        ((Some("limits"), "deadline_ms"), Kind::Number),
+        ((Some("limits"), "models_bytes"), Kind::Number),
         ((Some("limits"), "uploads"), Kind::Number),
     ]
 }

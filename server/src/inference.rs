@@ -19,6 +19,7 @@ mod schema;
 pub mod snapshot;
 mod store;
 mod tensors;
+mod turn;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub use self::loader::POLL;
 use self::observe::{Event, Observer};
 pub use self::route::{Pin, pinned};
 use self::snapshot::{Entry, RoutingTable, ServiceRoute};
+pub use self::turn::Turn;
+use self::turn::Turns;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -54,6 +57,7 @@ pub struct Inference {
     log: Arc<Log>,
     observer: Observer,
     limits: Limits,
+    turns: Turns,
     metrics: Metrics,
     registry: Registry,
     epoch: watch::Receiver<i64>,
@@ -100,14 +104,22 @@ impl Inference {
         let table = Arc::new(ArcSwap::from_pointee(RoutingTable::default()));
         let (sender, epoch) = watch::channel(0);
         let wake = Arc::new(Notify::new());
-        let loader =
-            Loader::new(registry.clone(), metrics.clone(), Arc::clone(&table), sender, Arc::clone(&wake));
+        let loader = Loader::new(
+            registry.clone(),
+            metrics.clone(),
+            limits.models_bytes,
+            Arc::clone(&table),
+            sender,
+            Arc::clone(&wake),
+        );
         let (totals, receiver) = mpsc::channel(1);
         let observer = Observer::start(metrics.clone(), totals).map_err(chasqui_registry::Error::internal)?;
         let writer = store::Writer::new(registry.clone(), metrics.clone(), boot);
         let tasks = Tasks { loader: tokio::spawn(loader.run()), writer: tokio::spawn(writer.run(receiver)) };
         let tasks = std::sync::Mutex::new(Some(tasks));
-        Ok(Arc::new(Self { table, log, observer, limits, metrics, registry, epoch, wake, tasks }))
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        let turns = Turns::new(cores, limits.queue, Duration::from_millis(limits.deadline_ms));
+        Ok(Arc::new(Self { table, log, observer, limits, turns, metrics, registry, epoch, wake, tasks }))
     }
 
     /// The table of this moment.
@@ -132,6 +144,15 @@ impl Inference {
         // A row takes a hundred bytes of JSON or more: with little said about the cost, this errs to caution.
         let rows = (body_bytes / 100).max(1) as u64;
         body_bytes > INLINE_BYTES || rows.saturating_mul(route.stable.version.row_cost()) > INLINE_NANOSECONDS
+    }
+
+    /// Waits for the turn of a heavy request, within the bounds of the line that it stands in.
+    pub async fn turn(&self, route: &ServiceRoute, pin: Pin) -> Result<Turn, Problem> {
+        let target = match pin {
+            Pin::None => &route.stable,
+            Pin::Version(number) => pinned(route, number)?,
+        };
+        self.turns.wait(&target.version).await
     }
 
     /// Answers a request. Blocks for as long as the model computes.

@@ -20,6 +20,13 @@ pub struct Limits {
     pub records: usize,
     /// Rows of one tensor request.
     pub rows: usize,
+    /// Requests of one version that wait while others compute; further ones are refused at once.
+    pub queue: usize,
+    /// Milliseconds that a request may wait for its turn to compute.
+    pub deadline_ms: u64,
+    /// Bytes that loaded models may take, estimated. Routed versions are always loaded; versions that are only kept
+    /// to be asked for by number give way.
+    pub models_bytes: usize,
     /// Large uploads that are read at the same time; others wait.
     pub uploads: usize,
 }
@@ -33,6 +40,9 @@ impl Default for Limits {
             dataset_bytes: 512 * MIB,
             records: 10_000,
             rows: 1 << 20,
+            queue: 64,
+            deadline_ms: 30_000,
+            models_bytes: 1024 * MIB,
             uploads: 2,
         }
     }

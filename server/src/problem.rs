@@ -149,6 +149,18 @@ impl Problem {
         }
     }
 
+    /// 408: the client sent nothing for too long.
+    pub fn slow_body(patience: std::time::Duration) -> Self {
+        let detail = format!("nothing more of the body arrived within {} s", patience.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow_body", detail)
+    }
+
+    /// 504: it waited for so long that nobody may want the answer any more.
+    pub fn late(patience: std::time::Duration) -> Self {
+        let detail = format!("the request waited for {} ms, which is its deadline", patience.as_millis());
+        Self { retry_after: Some(1), ..Self::new(StatusCode::GATEWAY_TIMEOUT, "late", detail) }
+    }
+
     /// 500: a defect of ours; the source goes to the log.
     pub fn internal(source: &dyn fmt::Display) -> Self {
         tracing::error!(error = %source, "a request failed by a fault of ours");

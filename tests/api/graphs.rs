@@ -109,6 +109,24 @@ pub(crate) fn two_outputs() -> Vec<u8> {
         .bytes()
 }
 
+/// Takes some milliseconds a row: three products with a matrix of 2,000 × 2,000.
+pub(crate) fn slow() -> Vec<u8> {
+    const WIDE: i64 = 2000;
+    let wide = (0..WIDE * WIDE).map(|at| (at % 7) as f32 * 1e-4).collect();
+    Graph::default()
+        .input("x", DataType::Float, 4)
+        .constant(floats("in", &[4, WIDE], vec![0.5; 4 * WIDE as usize]))
+        .constant(floats("wide", &[WIDE, WIDE], wide))
+        .constant(floats("out", &[WIDE, 1], vec![1e-3; WIDE as usize]))
+        .node("MatMul", &["x", "in"], "first")
+        .node("MatMul", &["first", "wide"], "second")
+        .node("MatMul", &["second", "wide"], "third")
+        .node("MatMul", &["third", "wide"], "fourth")
+        .node("MatMul", &["fourth", "out"], "y")
+        .output("y", DataType::Float, 1)
+        .bytes()
+}
+
 /// Gives the whole number `n` back.
 pub(crate) fn whole_number() -> Vec<u8> {
     Graph::default()

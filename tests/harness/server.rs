@@ -83,6 +83,7 @@ pub struct ServerBuilder {
     data_dir: Option<PathBuf>,
     command: Option<String>,
     without_admin_key: bool,
+    tls: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl ServerBuilder {
@@ -104,6 +105,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn data_dir(mut self, folder: &Path) -> Self {
         self.data_dir = Some(folder.to_owned());
+        self
+    }
+
+    /// Speaks HTTPS with this certificate and private key, both PEM; its calls trust no other.
+    #[must_use]
+    pub fn tls(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.tls = Some((certificate.into(), key.into()));
         self
     }
 
@@ -145,6 +153,22 @@ impl ServerBuilder {
         if !key.is_empty() {
             command.env("CHASQUI_ADMIN_KEY", key);
         }
+        // Where a redirection leads is what tests look at.
+        let mut client = Client::builder().timeout(PATIENCE).redirect(Policy::none());
+        let scheme = match &self.tls {
+            None => "http",
+            Some((certificate, key)) => {
+                let files = [("tls_certificate", certificate), ("tls_key", key)];
+                for (name, bytes) in files {
+                    let path = folder.path().join(format!("{name}.pem"));
+                    std::fs::write(&path, bytes).expect("the folder is writable");
+                    command.env(format!("CHASQUI_{}", name.to_uppercase()), path);
+                }
+                let trusted = reqwest::Certificate::from_pem(certificate).expect("the certificate is PEM");
+                client = client.tls_certs_only([trusted]);
+                "https"
+            }
+        };
         command
             .args(&self.arguments)
             .envs(self.environment)
@@ -152,10 +176,8 @@ impl ServerBuilder {
             .stdout(log.try_clone().expect("a file handle can be cloned"))
             .stderr(log);
         let child = command.spawn().expect("the binary starts");
-        let url = Url::parse(&format!("http://127.0.0.1:{port}")).expect("a loopback URL is valid");
-        // Where a redirection leads is what tests look at.
-        let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).build();
-        let client = client.expect("a client with these settings is valid");
+        let url = Url::parse(&format!("{scheme}://127.0.0.1:{port}")).expect("a loopback URL is valid");
+        let client = client.build().expect("a client with these settings is valid");
         let mut server = Server { child, url, key: key.into(), client, data_dir, folder };
         if !is_worker {
             server.await_ready().await;
@@ -186,6 +208,11 @@ impl Server {
     /// A server on SQLite and a local folder, with everything on its defaults.
     pub async fn start() -> Self {
         ServerBuilder::default().start().await
+    }
+
+    /// A folder beside the data, gone with the server; the files of [`ServerBuilder::tls`] are in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where its data lie.

@@ -69,8 +69,16 @@ async fn elsewhere(
     pin: Pin,
     id: RequestId,
 ) -> Result<Answer> {
+    let turn = app.inference.turn(&route, pin).await.inspect_err(|problem| {
+        app.metrics.refuse(route.name.as_str(), problem.code());
+    })?;
     let app = app.clone();
-    let answered = web::block(move || answer(&app, &route, &body, form, pin, &id)).await;
+    let answered = web::block(move || {
+        let answer = answer(&app, &route, &body, form, pin, &id);
+        drop(turn);
+        answer
+    })
+    .await;
     answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
 }
 

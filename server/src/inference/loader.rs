@@ -3,7 +3,7 @@
 //! A service whose new version cannot be loaded keeps the route that it has; only one that never had a route is
 //! not ready. Nothing that is routed is ever dropped from memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -35,6 +35,7 @@ pub(super) struct Loader {
     epoch: watch::Sender<i64>,
     wake: Arc<Notify>,
     limits: Limits,
+    budget: usize,
     versions: HashMap<(ModelName, i64), Arc<LoadedVersion>>,
     trials: HashMap<Uuid, Known>,
     retry_at: Option<Instant>,
@@ -47,11 +48,55 @@ struct Known {
     fuse: Arc<AtomicBool>,
 }
 
+/// What a service sends traffic to.
+struct Routed {
+    service: Service,
+    stable: Arc<LoadedVersion>,
+    canary: Option<(Arc<LoadedVersion>, Arc<Trial>)>,
+}
+
+impl Routed {
+    fn versions(&self) -> impl Iterator<Item = &Arc<LoadedVersion>> {
+        std::iter::once(&self.stable).chain(self.canary.iter().map(|(version, _)| version))
+    }
+}
+
+/// Versions of the table in the making, each once, and what they take.
+#[derive(Default)]
+struct HeldVersions {
+    seen: HashSet<(ModelName, i64)>,
+    bytes: usize,
+}
+
+impl HeldVersions {
+    fn of(routed: &[Routed]) -> Self {
+        let mut held = Self::default();
+        for version in routed.iter().flat_map(Routed::versions) {
+            held.add(version);
+        }
+        held
+    }
+
+    fn fits(&self, version: &Arc<LoadedVersion>, budget: usize) -> bool {
+        let bytes = version.model.memory_bytes();
+        self.seen.contains(&(version.model_name.clone(), version.number))
+            || self.bytes.saturating_add(bytes) <= budget
+    }
+
+    fn add(&mut self, version: &Arc<LoadedVersion>) {
+        if self.seen.insert((version.model_name.clone(), version.number)) {
+            self.bytes = self.bytes.saturating_add(version.model.memory_bytes());
+        }
+    }
+}
+
 impl Loader {
-    /// A loader that has loaded nothing yet.
+    /// A loader that has loaded nothing yet. `budget` bounds the bytes of all models, save that what is routed is
+    /// always loaded.
     pub(super) fn new(
         registry: Registry,
         metrics: Metrics,
+        budget: usize,
         table: Arc<arc_swap::ArcSwap<RoutingTable>>,
         epoch: watch::Sender<i64>,
         wake: Arc<Notify>,
@@ -63,6 +108,7 @@ impl Loader {
             epoch,
             wake,
             limits: Limits::default(),
+            budget,
             versions: HashMap::new(),
             trials: HashMap::new(),
             retry_at: None,
@@ -104,10 +150,22 @@ impl Loader {
         let old = self.table.load_full();
         self.retry_at = None;
         let mut table = RoutingTable { epoch, services: HashMap::with_capacity(services.len()) };
+        let mut routed = Vec::with_capacity(services.len());
         for service in services {
             let rollout = live.iter().find(|rollout| rollout.service == service.name.as_str());
             let name = service.name.to_string();
-            let entry = match self.route(service, rollout).await {
+            match self.routed(service, rollout).await {
+                Ok(parts) => routed.push(parts),
+                Err(error) => {
+                    let entry = self.fallback(&name, old.services.get(&name), &error);
+                    table.services.insert(name, entry);
+                }
+            }
+        }
+        let mut held = HeldVersions::of(&routed);
+        for parts in routed {
+            let name = parts.service.name.to_string();
+            let entry = match self.route(parts, &mut held).await {
                 Ok(route) => Entry::Ready(Arc::new(route)),
                 Err(error) => self.fallback(&name, old.services.get(&name), &error),
             };
@@ -136,8 +194,9 @@ impl Loader {
         }
     }
 
-    async fn route(&mut self, service: Service, live: Option<&LiveRollout>) -> Result<ServiceRoute> {
-        let Service { name, config, .. } = service;
+    /// Loads what a service sends traffic to.
+    async fn routed(&mut self, service: Service, live: Option<&LiveRollout>) -> Result<Routed> {
+        let Service { name, config, .. } = &service;
         let live = live.filter(|rollout| rollout.model == config.model.as_str());
         let stable = match live {
             Some(rollout) => rollout.stable_version,
@@ -150,11 +209,13 @@ impl Loader {
             Some(rollout) => self.canary(&config.model, rollout).await,
             None => None,
         };
-        let taken: Vec<i64> = [Some(stable.number), canary.as_ref().map(|(version, _)| version.number)]
-            .into_iter()
-            .flatten()
-            .collect();
-        let others = self.others(&config.model, &taken).await?;
+        Ok(Routed { service, stable, canary })
+    }
+
+    /// Adds what can be asked for by number, as far as there is room.
+    async fn route(&mut self, parts: Routed, held: &mut HeldVersions) -> Result<ServiceRoute> {
+        let others = self.others(&parts, held).await?;
+        let Routed { service: Service { name, config, .. }, stable, canary } = parts;
         Ok(ServiceRoute::new(name, config, Versions { stable, canary, others }, &self.metrics))
     }
 
@@ -198,17 +259,32 @@ impl Loader {
         })
     }
 
-    /// Versions with an alias, newest first; one that does not load is left out.
-    async fn others(&mut self, model: &ModelName, taken: &[i64]) -> Result<Vec<Arc<LoadedVersion>>> {
+    /// Versions with an alias, those asked most first, then the newest; one that does not load, or for which there is
+    /// no room, is left out.
+    async fn others(&mut self, parts: &Routed, held: &mut HeldVersions) -> Result<Vec<Arc<LoadedVersion>>> {
+        let Service { name, config, .. } = &parts.service;
+        let model = &config.model;
         let aliases = self.registry.list_aliases(model).await?;
         let mut numbers: Vec<i64> = aliases.into_iter().map(|alias| alias.version).collect();
-        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        let asked = |number: i64| self.metrics.of_version(name.as_str(), number).requests.get();
+        numbers.sort_by_cached_key(|number| std::cmp::Reverse((asked(*number), *number)));
         numbers.dedup();
-        numbers.retain(|number| !taken.contains(number));
+        numbers.retain(|number| parts.versions().all(|version| version.number != *number));
         let mut others = Vec::new();
         for number in numbers.into_iter().take(MAX_OTHERS) {
+            if held.bytes >= self.budget {
+                tracing::warn!(model.name = %model, model.version = number, held_bytes = held.bytes,
+                    "a version with an alias is not loaded: `limits.models_bytes` is reached");
+                continue;
+            }
             match self.version(model, number).await {
-                Ok(version) => others.push(version),
+                Ok(version) if held.fits(&version, self.budget) => {
+                    held.add(&version);
+                    others.push(version);
+                }
+                Ok(version) => tracing::warn!(model.name = %model, model.version = number,
+                    model.memory_bytes = version.model.memory_bytes(), held_bytes = held.bytes,
+                    "a version with an alias is dropped: `limits.models_bytes` is reached"),
                 Err(error) => tracing::warn!(model.name = %model, model.version = number, error = %error,
                     "a version with an alias could not be loaded"),
             }

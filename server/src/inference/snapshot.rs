@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::expect::Expected;
 use super::schema::{Plan, Schema};
+use super::turn::Line;
 use crate::metrics::{Metrics, VersionMetrics};
 
 /// All services at one epoch.
@@ -131,6 +132,8 @@ pub struct LoadedVersion {
     pub signature: Signature,
     /// What it was trained on.
     pub profile: Option<Profile>,
+    /// Requests that wait to be computed by it.
+    pub(super) line: Line,
     /// Nanoseconds that a row takes, a moving average; 0 before the first.
     cost: AtomicU64,
 }
@@ -144,7 +147,8 @@ impl LoadedVersion {
         signature: Signature,
         profile: Option<Profile>,
     ) -> Self {
-        Self { model_name, number, model, signature, profile, cost: AtomicU64::new(0) }
+        let (line, cost) = (Line::default(), AtomicU64::new(0));
+        Self { model_name, number, model, signature, profile, line, cost }
     }
 
     /// Notes what a batch took.

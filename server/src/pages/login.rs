@@ -55,7 +55,7 @@ pub(super) async fn sign_in(
     if sent.key.is_empty() {
         return page(&visit, StatusCode::UNPROCESSABLE_ENTITY, next, t.login_empty);
     }
-    match app.keys.sign_in(&sent.key, app.config.secure_cookies) {
+    match app.keys.sign_in(&sent.key, app.config.has_secure_cookies()) {
         Some(cookie) => see_other(next).insert_header((header::SET_COOKIE, cookie)).finish(),
         None => page(&visit, StatusCode::UNAUTHORIZED, next, t.login_wrong),
     }
