@@ -7,6 +7,7 @@
 pub mod alias;
 pub mod artifact;
 pub mod audit;
+pub mod background;
 pub mod clock;
 pub mod dataset;
 pub mod db;

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod edge;
 pub mod inference;
 pub mod limits;
+mod memory;
 pub mod metrics;
 pub mod pages;
 mod performance;

@@ -20,11 +20,10 @@ use crate::config::Config;
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The certificate in use, and where it comes from.
+/// The certificate in use, and the files of certificate and key that it comes from.
 #[derive(Debug)]
 pub(super) struct Certificate {
-    certificate: PathBuf,
-    key: PathBuf,
+    files: [PathBuf; 2],
     current: ArcSwap<CertifiedKey>,
 }
 
@@ -34,9 +33,9 @@ impl Certificate {
         let (Some(certificate), Some(key)) = (&config.tls_certificate, &config.tls_key) else {
             return Ok(None);
         };
-        let (certificate, key) = (certificate.clone(), key.clone());
-        let current = ArcSwap::from_pointee(read(&certificate, &key)?);
-        Ok(Some(Arc::new(Self { certificate, key, current })))
+        let files = [certificate.clone(), key.clone()];
+        let current = ArcSwap::from_pointee(read(&files)?);
+        Ok(Some(Arc::new(Self { files, current })))
     }
 
     /// What the listener needs.
@@ -57,7 +56,7 @@ impl Certificate {
             if written == seen {
                 continue;
             }
-            match read(&self.certificate, &self.key) {
+            match read(&self.files) {
                 Ok(pair) => {
                     self.current.store(Arc::new(pair));
                     seen = written;
@@ -71,8 +70,7 @@ impl Certificate {
     }
 
     fn written_at(&self) -> [Option<SystemTime>; 2] {
-        let written = |path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
-        [written(&self.certificate), written(&self.key)]
+        self.files.each_ref().map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
     }
 }
 
@@ -83,7 +81,7 @@ impl ResolvesServerCert for Certificate {
 }
 
 /// Reads a pair that belongs together.
-fn read(certificate: &PathBuf, key: &PathBuf) -> anyhow::Result<CertifiedKey> {
+fn read([certificate, key]: &[PathBuf; 2]) -> anyhow::Result<CertifiedKey> {
     let unreadable = || format!("cannot read the TLS certificate {}", certificate.display());
     let chain = CertificateDer::pem_file_iter(certificate).with_context(unreadable)?;
     let chain: Vec<_> = chain.collect::<Result<_, _>>().with_context(unreadable)?;
