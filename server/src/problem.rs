@@ -149,6 +149,11 @@ impl Problem {
         }
     }
 
+    /// 504: the time that the caller allowed has passed.
+    pub fn timed_out(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", detail)
+    }
+
     /// 500: a defect of ours; the source goes to the log.
     pub fn internal(source: &dyn fmt::Display) -> Self {
         tracing::error!(error = %source, "a request failed by a fault of ours");

@@ -107,9 +107,13 @@ impl Loader {
         for service in services {
             let rollout = live.iter().find(|rollout| rollout.service == service.name.as_str());
             let name = service.name.to_string();
-            let entry = match self.route(service, rollout).await {
-                Ok(route) => Entry::Ready(Arc::new(route)),
-                Err(error) => self.fallback(&name, old.services.get(&name), &error),
+            let entry = if service.config.unloaded {
+                Entry::NotReady("it was unloaded; load it to bring it back".into())
+            } else {
+                match self.route(service, rollout).await {
+                    Ok(route) => Entry::Ready(Arc::new(route)),
+                    Err(error) => self.fallback(&name, old.services.get(&name), &error),
+                }
             };
             table.services.insert(name, entry);
         }

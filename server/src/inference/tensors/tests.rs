@@ -1,5 +1,6 @@
+use super::rest::parse;
 use super::*;
-use chasqui_runtime::{Outputs, TensorData, TensorSpec};
+use chasqui_runtime::{Outputs, TensorData};
 use proptest::prelude::*;
 
 fn signature() -> Signature {
@@ -25,14 +26,14 @@ fn one(datatype: DataType) -> Signature {
 }
 
 fn numbers(body: &str) -> Vec<f32> {
-    match parse(body.as_bytes(), &signature(), 100).unwrap().inputs.remove(0).data {
+    match parse(body.as_bytes(), None, &signature(), 100).unwrap().inputs.remove(0).data {
         TensorData::F32(values) => values,
         other => panic!("{other:?}"),
     }
 }
 
 fn refusal(body: &str) -> String {
-    let problem = parse(body.as_bytes(), &signature(), 100).unwrap_err();
+    let problem = parse(body.as_bytes(), None, &signature(), 100).unwrap_err();
     assert_eq!(problem.status(), 400, "{}", problem.detail());
     problem.detail().to_owned()
 }
@@ -61,9 +62,10 @@ fn id_key_and_outputs_are_read() {
     let body = r#"{"id":"é\n","parameters":{"key":"c-9","binary_data_output":true},
         "outputs":[{"name":"probabilities","parameters":{"binary_data":false}},{"name":"label"}],
         "inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{},"data":[1,2]}]}"#;
-    let request = parse(body.as_bytes(), &signature(), 100).unwrap();
+    let request = parse(body.as_bytes(), None, &signature(), 100).unwrap();
     assert_eq!((request.id.as_deref(), request.key.as_deref()), (Some("é\n"), Some("c-9")));
-    assert_eq!(request.outputs, Some(vec![1, 0]));
+    let wanted = |place, is_binary| Wanted { place, is_binary, classes: 0 };
+    assert_eq!(request.outputs.as_slice(), [wanted(1, false), wanted(0, true)]);
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn tricky_requests_are_refused_cleanly() {
         let detail = refusal(&body);
         assert!(detail.contains(part), "{}: {detail}", &body[..body.len().min(80)]);
     }
-    let problem = parse(b"{\"id\":\"\xff\",\"inputs\":[]}", &signature(), 100).unwrap_err();
+    let problem = parse(b"{\"id\":\"\xff\",\"inputs\":[]}", None, &signature(), 100).unwrap_err();
     assert_eq!(problem.status(), 400);
 }
 
@@ -130,7 +132,8 @@ fn whole_numbers_are_exact() {
         format!(r#"{{"inputs":[{{"name":"x","shape":[1],"datatype":"{datatype}","data":[{data}]}}]}}"#)
     };
     let parsed = |datatype, name: &str, data: &str| {
-        parse(body(name, data).as_bytes(), &one(datatype), 9).map(|request| request.inputs[0].data.clone())
+        parse(body(name, data).as_bytes(), None, &one(datatype), 9)
+            .map(|request| request.inputs[0].data.clone())
     };
     assert_eq!(
         parsed(DataType::Int64, "INT64", "9007199254740993").unwrap(),
@@ -156,11 +159,11 @@ fn whole_numbers_are_exact() {
 proptest! {
     #[test]
     fn no_body_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = parse(&bytes, &signature(), 10);
+        let _ = parse(&bytes, None, &signature(), 10);
     }
 
     #[test]
     fn no_shape_and_data_make_it_panic(shape: Vec<i64>, data in "[\\[\\]0-9,.null\"-]{0,40}") {
-        let _ = parse(with(&format!("{shape:?}"), &data).as_bytes(), &signature(), 10);
+        let _ = parse(with(&format!("{shape:?}"), &data).as_bytes(), None, &signature(), 10);
     }
 }
