@@ -44,6 +44,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     });
     let flags = Flags { data_dir: Some(folder.clone()), ..Flags::default() };
     let mut config = Config::load(&flags)?;
+    config.grpc_listen = None;
     config.listen = options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     // The bad candidate panics by design, and the summary tells what became of it.
     config.log = format!("error,{}=off", telemetry::PANIC);
