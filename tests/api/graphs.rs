@@ -118,6 +118,25 @@ pub(crate) fn whole_number() -> Vec<u8> {
         .bytes()
 }
 
+/// Gives the text `t` back.
+pub(crate) fn text() -> Vec<u8> {
+    Graph::default()
+        .input("t", DataType::String, 1)
+        .node("Identity", &["t"], "same")
+        .output("same", DataType::String, 1)
+        .bytes()
+}
+
+/// Gives the halves of `x` as singles.
+pub(crate) fn halves() -> Vec<u8> {
+    Graph::default()
+        .input("x", DataType::Float16, 2)
+        .node("Cast", &["x"], "single")
+        .attribute("to", DataType::Float as i64)
+        .output("single", DataType::Float, 2)
+        .bytes()
+}
+
 /// A version for the callers of [`regression`](crate::fixtures::regression) whose table of levels was cut short: it
 /// answers prices below `known` dollars and fails for the others.
 pub(crate) fn fails_from(known: i64) -> Vec<u8> {

@@ -127,12 +127,13 @@ impl ServerBuilder {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let data_dir = self.data_dir.unwrap_or_else(|| folder.path().join("data"));
-        let port = free_port();
+        let (port, grpc_port) = (free_port(), free_port());
         let is_worker = self.command.is_some();
         let mut command = Command::new(binary());
         command.arg(self.command.as_deref().unwrap_or("serve")).arg("--data-dir").arg(&data_dir);
         if !is_worker {
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
+            command.arg("--grpc-listen").arg(format!("127.0.0.1:{grpc_port}"));
         }
         let log = std::fs::File::create(folder.path().join("server.log")).expect("the folder is writable");
         // The server knows only settings that the test gives it, and refuses the ones it does not know.
@@ -156,7 +157,8 @@ impl ServerBuilder {
         // Where a redirection leads is what tests look at.
         let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).build();
         let client = client.expect("a client with these settings is valid");
-        let mut server = Server { child, url, key: key.into(), client, data_dir, folder };
+        let grpc = format!("127.0.0.1:{grpc_port}");
+        let mut server = Server { child, url, grpc, key: key.into(), client, data_dir, folder };
         if !is_worker {
             server.await_ready().await;
         }
@@ -175,6 +177,8 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub url: Url,
+    /// Where it listens for gRPC: an address and a port.
+    pub grpc: String,
     /// The key its calls carry.
     pub key: String,
     client: Client,

@@ -59,7 +59,8 @@ class Chasqui:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CHASQUI_")}
         environment = {**inherited, "CHASQUI_ADMIN_KEY": KEY, **settings}
         self.process = subprocess.Popen(
-            [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}"],
+            [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}",
+             "--grpc-listen", "off"],
             env=environment, stdout=self.log, stderr=self.log)
 
     def __enter__(self):
