@@ -21,6 +21,9 @@ pub use self::statistics::{BatchTotals, Spent, Stages, Statistics, Totals};
 const LATENCY: [f64; 16] =
     [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.5, 10.0];
 
+/// By service and version.
+type ByVersion = HashMap<(String, i64), Arc<Statistics>>;
+
 /// All metrics of one server.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -70,7 +73,7 @@ pub struct Metrics {
     memory: IntGauge,
     cpu: Gauge,
     started: Gauge,
-    statistics: Arc<Mutex<HashMap<(String, i64), Arc<Statistics>>>>,
+    statistics: Arc<Mutex<ByVersion>>,
 }
 
 /// What one version of one service counts.

@@ -109,12 +109,14 @@ pub fn version(text: &str) -> std::result::Result<Pin, Problem> {
     })
 }
 
-async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "live": true }))
+/// Clients read either key, here and in [`ready`].
+async fn live(app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "live": true, "ready": app.is_ready() }))
 }
 
 async fn ready(app: web::Data<App>) -> HttpResponse {
-    health::status(app.is_ready()).json(json!({ "ready": app.is_ready() }))
+    let is_ready = app.is_ready();
+    health::status(is_ready).json(json!({ "live": true, "ready": is_ready }))
 }
 
 async fn server() -> HttpResponse {

@@ -204,8 +204,8 @@ fn timeout(value: &[u8]) -> Option<Duration> {
         return None;
     }
     match unit {
-        b'H' => Some(Duration::from_secs(3600 * number)),
-        b'M' => Some(Duration::from_secs(60 * number)),
+        b'H' => Some(Duration::from_hours(number)),
+        b'M' => Some(Duration::from_mins(number)),
         b'S' => Some(Duration::from_secs(number)),
         b'm' => Some(Duration::from_millis(number)),
         b'u' => Some(Duration::from_micros(number)),
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn timeouts_have_a_unit() {
         assert_eq!(timeout(b"250m"), Some(Duration::from_millis(250)));
-        assert_eq!(timeout(b"1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(timeout(b"1H"), Some(Duration::from_hours(1)));
         for wrong in [&b""[..], b"7", b"m", b"1x", b"123456789m", b"-1S"] {
             assert_eq!(timeout(wrong), None, "{wrong:?}");
         }

@@ -28,7 +28,7 @@ impl Inference {
     pub fn index(&self, ready_only: bool) -> Vec<IndexEntry> {
         let table = self.table();
         let mut services: Vec<_> = table.services.iter().collect();
-        services.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        services.sort_unstable_by_key(|(name, _)| *name);
         let mut index = Vec::with_capacity(services.len());
         for (name, entry) in services {
             match entry {

@@ -81,17 +81,17 @@ impl From<VersionTotals> for ModelStatistics {
 }
 
 pub(super) async fn all_statistics(app: web::Data<App>) -> Result<HttpResponse> {
-    told(app.inference.statistics(None, Pin::None)?)
+    Ok(told(app.inference.statistics(None, Pin::None)?))
 }
 
 pub(super) async fn statistics(app: web::Data<App>, path: web::Path<Names>) -> Result<HttpResponse> {
     let asked = Asked::of(path.into_inner())?;
-    told(app.inference.statistics(Some(&asked.model), asked.pin)?)
+    Ok(told(app.inference.statistics(Some(&asked.model), asked.pin)?))
 }
 
-fn told(totals: Vec<VersionTotals>) -> Result<HttpResponse> {
+fn told(totals: Vec<VersionTotals>) -> HttpResponse {
     let statistics: Vec<ModelStatistics> = totals.into_iter().map(Into::into).collect();
-    Ok(HttpResponse::Ok().json(json!({ "model_stats": statistics })))
+    HttpResponse::Ok().json(json!({ "model_stats": statistics }))
 }
 
 #[derive(Serialize)]
