@@ -20,7 +20,7 @@ async fn send(server: &Server, path: &str, json: &Value, tail: &[u8]) -> Answer 
 }
 
 /// The JSON of an answer, and what is behind it.
-fn parts(answer: Answer) -> (Value, Vec<u8>) {
+fn parts(answer: &Answer) -> (Value, Vec<u8>) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
     let length: usize = answer.header(JSON_LENGTH).unwrap().parse().unwrap();
@@ -47,7 +47,7 @@ async fn tensors_travel_as_bytes_where_that_is_asked_for() {
     let server = pairs().await;
     let numbers = [1.5, f32::NAN, -0.0, f32::INFINITY];
     let question = json!({ "inputs": input(16), "parameters": { "binary_data_output": true }, "id": "a" });
-    let (json, tail) = parts(send(&server, INFER, &question, &bytes(&numbers)).await);
+    let (json, tail) = parts(&send(&server, INFER, &question, &bytes(&numbers)).await);
     assert_eq!((&json["id"], &json["model_version"]), (&json!("a"), &json!("1")));
     for output in json["outputs"].as_array().unwrap() {
         assert_eq!(output["parameters"]["binary_data_size"], 16, "{output}");
@@ -62,7 +62,7 @@ async fn tensors_travel_as_bytes_where_that_is_asked_for() {
         "parameters": { "binary_data_output": true },
         "outputs": [{ "name": "second" }, { "name": "first", "parameters": { "binary_data": false } }],
     });
-    let (json, tail) = parts(send(&server, INFER, &question, &bytes(&[1.0, 2.0, 3.0, 4.0])).await);
+    let (json, tail) = parts(&send(&server, INFER, &question, &bytes(&[1.0, 2.0, 3.0, 4.0])).await);
     assert_eq!(json["outputs"][0]["name"], "second");
     assert_eq!(json["outputs"][1]["data"], json!([1, 2, 3, 4]));
     assert_eq!(tail, bytes(&[-1.0, -2.0, -3.0, -4.0]));
@@ -84,7 +84,7 @@ async fn offsets_need_not_be_aligned_and_a_body_can_be_the_input() {
     }
     let rows = bytes(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
     let request = server.request(Method::POST, INFER).header(JSON_LENGTH, "0").body(rows.clone());
-    let (json, tail) = parts(Answer::of(request.send().await.unwrap()).await.unwrap());
+    let (json, tail) = parts(&Answer::of(request.send().await.unwrap()).await.unwrap());
     assert_eq!(json["outputs"][0]["shape"], json!([2, 4]));
     assert_eq!(tail[..32], rows);
 }
@@ -103,10 +103,10 @@ async fn texts_have_their_length_before_them() {
         "parameters": { "binary_data_output": true },
         "inputs": [{ "name": "t", "shape": [3, 1], "datatype": "BYTES", "parameters": { "binary_data_size": tail.len() } }],
     });
-    let (json, back) = parts(send(&server, "/v2/models/textos/infer", &question, &tail).await);
+    let (json, back) = parts(&send(&server, "/v2/models/textos/infer", &question, &tail).await);
     assert_eq!((&json["outputs"][0]["datatype"], back), (&json!("BYTES"), tail));
     let request = server.request(Method::POST, "/v2/models/textos/infer").header(JSON_LENGTH, "0");
-    let (_, back) = parts(Answer::of(request.body("Quito").send().await.unwrap()).await.unwrap());
+    let (_, back) = parts(&Answer::of(request.body("Quito").send().await.unwrap()).await.unwrap());
     assert_eq!(back, b"\x05\0\0\0Quito");
 }
 

@@ -109,6 +109,17 @@ pub(crate) fn two_outputs() -> Vec<u8> {
         .bytes()
 }
 
+/// The outputs of [`two_outputs`] in the other order.
+pub(crate) fn two_outputs_the_other_way() -> Vec<u8> {
+    Graph::default()
+        .input("x", DataType::Float, 4)
+        .node("Neg", &["x"], "second")
+        .node("Identity", &["x"], "first")
+        .output("second", DataType::Float, 4)
+        .output("first", DataType::Float, 4)
+        .bytes()
+}
+
 /// Gives the whole number `n` back.
 pub(crate) fn whole_number() -> Vec<u8> {
     Graph::default()

@@ -1,6 +1,7 @@
 //! The model repository of the Open Inference Protocol: a service that is unloaded answers nothing, the others do, and
 //! every replica follows.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chasqui_tests::{Answer, Server, ServerBuilder, postgres_database};
@@ -133,4 +134,30 @@ async fn every_replica_and_the_next_start_follow() {
     assert_eq!(infer(&third, "pares").await.status, 503, "it is a row, not a memory");
     change(&third, "pares", "load").await.ok();
     second.wait_for_answer("/v2/models/pares/ready", |answer| answer.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_canary_answers_by_the_names_of_the_outputs_and_is_not_unloaded() {
+    let server = two().await;
+    register(&server, "pares", graphs::two_outputs_the_other_way()).await.ok();
+    let plan = json!({ "version": 2, "steps": [{ "weight": 0.5, "hold": "1h" }] });
+    let rollout = server.post("/api/v1/services/pares/rollouts", &plan).await;
+    let place = rollout.header("location").unwrap().to_owned();
+    server.wait_for(&place, |rollout| rollout["status"] == "step").await;
+    server.wait_for("/api/v1/services/pares", |service| service["shares"][1]["share"] == 0.5).await;
+    let mut versions = BTreeSet::new();
+    for _ in 0..60 {
+        let answer = infer(&server, "pares").await;
+        versions.insert(answer.header("x-model-version").unwrap().to_owned());
+        let outputs = answer.ok()["outputs"].clone();
+        assert_eq!((&outputs[0]["name"], &outputs[0]["data"]), (&json!("first"), &json!([1, 2, 3, 4])));
+        assert_eq!(outputs[1]["data"], json!([-1, -2, -3, -4]));
+    }
+    assert_eq!(versions.len(), 2, "{versions:?}");
+    change(&server, "pares", "unload").await.refused(409, "rollout");
+    infer(&server, "pares").await.ok();
+    let of_versions = server.get("/v2/models/pares/stats").await.ok();
+    let counts = of_versions["model_stats"].as_array().unwrap();
+    let sum: u64 = counts.iter().map(|version| version["inference_count"].as_u64().unwrap()).sum();
+    assert_eq!((counts.len(), sum), (2, 61), "{of_versions}");
 }

@@ -14,7 +14,7 @@ async fn drive(script: &str) {
     client
         .arg(path)
         .env("CHASQUI_URL", server.url.as_str().trim_end_matches('/'))
-        .env("CHASQUI_GRPC", &server.grpc)
+        .env("CHASQUI_GRPC", server.grpc())
         .env("CHASQUI_API_KEY", &server.key)
         .env("CHASQUI_PID", server.pid().to_string());
     let done = tokio::task::spawn_blocking(move || client.output().expect("Python starts"));

@@ -127,13 +127,13 @@ impl ServerBuilder {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let data_dir = self.data_dir.unwrap_or_else(|| folder.path().join("data"));
-        let (port, grpc_port) = (free_port(), free_port());
+        let port = free_port();
         let is_worker = self.command.is_some();
         let mut command = Command::new(binary());
         command.arg(self.command.as_deref().unwrap_or("serve")).arg("--data-dir").arg(&data_dir);
         if !is_worker {
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
-            command.arg("--grpc-listen").arg(format!("127.0.0.1:{grpc_port}"));
+            command.arg("--grpc-listen").arg("127.0.0.1:0");
         }
         let log = std::fs::File::create(folder.path().join("server.log")).expect("the folder is writable");
         // The server knows only settings that the test gives it, and refuses the ones it does not know.
@@ -157,8 +157,7 @@ impl ServerBuilder {
         // Where a redirection leads is what tests look at.
         let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).build();
         let client = client.expect("a client with these settings is valid");
-        let grpc = format!("127.0.0.1:{grpc_port}");
-        let mut server = Server { child, url, grpc, key: key.into(), client, data_dir, folder };
+        let mut server = Server { child, url, key: key.into(), client, data_dir, folder };
         if !is_worker {
             server.await_ready().await;
         }
@@ -177,8 +176,6 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub url: Url,
-    /// Where it listens for gRPC: an address and a port.
-    pub grpc: String,
     /// The key its calls carry.
     pub key: String,
     client: Client,
@@ -200,6 +197,14 @@ impl Server {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it listens for gRPC, an address and a port, as its log says: it takes any that is free.
+    pub fn grpc(&self) -> String {
+        let log = self.log();
+        let before = log.split(" for gRPC").next().expect("a split text has a first part");
+        let (_, address) = before.rsplit_once("listening on ").expect("the server says where it listens");
+        address.to_owned()
     }
 
     /// What it has written to its standard output and error.
