@@ -57,6 +57,44 @@ impl Registry {
         Ok(service)
     }
 
+    /// Takes a service out of service or brings it back; its configuration says so. Nothing is written when it is
+    /// so already. Taking it out is refused during a rollout.
+    pub async fn set_service_loaded(
+        &self,
+        actor: &Actor,
+        name: &ServiceName,
+        is_loaded: bool,
+        reason: &str,
+    ) -> Result<Service> {
+        let now = self.now();
+        let mut tx = self.db.begin().await?;
+        let known = find(&mut tx, name).await?.ok_or_else(|| Error::not_found("service", name))?;
+        model::lock(&mut tx, &known.config.model, now).await?;
+        // What was read before the lock may have changed since.
+        let previous = find(&mut tx, name).await?.ok_or_else(|| Error::not_found("service", name))?;
+        if previous.config.unloaded != is_loaded {
+            return Ok(previous);
+        }
+        if !is_loaded {
+            refuse_during_rollout(&mut tx, name).await?;
+        }
+        let config = ServiceConfig { unloaded: !is_loaded, ..previous.config.clone() };
+        let service = Service { config, updated_at: now, ..previous.clone() };
+        upsert(&mut tx, &service).await?;
+        routing::bump_epoch(&mut tx).await?;
+        let entry = audit::Entry {
+            actor,
+            action: if is_loaded { "service.load" } else { "service.unload" },
+            subject: format!("service:{name}"),
+            before: Some(json!(previous.config)),
+            after: Some(json!(service.config)),
+            reason,
+        };
+        audit::record(&mut tx, now, entry).await?;
+        tx.commit().await?;
+        Ok(service)
+    }
+
     /// The service of this name, unless it was deleted.
     pub async fn get_service(&self, name: &ServiceName) -> Result<Option<Service>> {
         let row = sqlx::query("SELECT * FROM services WHERE name = $1 AND deleted_at IS NULL")
@@ -101,15 +139,7 @@ impl Registry {
     pub async fn delete_service(&self, actor: &Actor, name: &ServiceName, reason: &str) -> Result<()> {
         let now = self.now();
         let mut tx = self.db.begin().await?;
-        let rollout = sqlx::query("SELECT id FROM rollouts WHERE service = $1 AND terminal = 0")
-            .bind(name.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if rollout.is_some() {
-            return Err(Error::Conflict(format!(
-                "a rollout of the service `{name}` is under way; abort it first"
-            )));
-        }
+        refuse_during_rollout(&mut tx, name).await?;
         let done = sqlx::query(
             "UPDATE services SET deleted_at = $1, updated_at = $1 WHERE name = $2 AND deleted_at IS NULL",
         )
@@ -127,6 +157,19 @@ impl Registry {
         audit::record(&mut tx, now, entry).await?;
         tx.commit().await
     }
+}
+
+async fn refuse_during_rollout(tx: &mut Tx, name: &ServiceName) -> Result<()> {
+    let rollout = sqlx::query("SELECT id FROM rollouts WHERE service = $1 AND terminal = 0")
+        .bind(name.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if rollout.is_some() {
+        return Err(Error::Conflict(format!(
+            "a rollout of the service `{name}` is under way; abort it first"
+        )));
+    }
+    Ok(())
 }
 
 /// Makes the service of a model's first version; `None` when the name is taken, and then it stays as it is.

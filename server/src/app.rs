@@ -1,6 +1,6 @@
 //! Puts a server together, runs it and takes it apart again.
 //!
-//! Order of the start: folders, database, keys, prediction log, the tasks of inference, HTTP; jobs last. It is
+//! Order of the start: folders, database, keys, prediction log, the tasks of inference, HTTP, gRPC; jobs last. It is
 //! ready when routing is loaded. Order of the end: not ready any more; new requests are still answered while
 //! load balancers notice; connections end with their answers; then counts, sketches and the log are written.
 
@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth::KeyRing;
 use crate::config::Config;
+use crate::grpc::Grpc;
 use crate::inference::Inference;
 use crate::metrics::Metrics;
 use crate::{api, edge, work};
@@ -97,6 +98,7 @@ pub struct Running {
     pub app: Arc<App>,
     http: ServerHandle,
     http_task: JoinHandle<std::io::Result<()>>,
+    grpc: Option<Grpc>,
     worker: Option<WorkerHandle>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -107,12 +109,14 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runn
     let listener =
         TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
+    let grpc = config.grpc_listen.map(Grpc::bind).transpose()?;
     let (app, queue, new_admin_key) = assemble(config, clock).await?;
     let (stop, stopped) = watch::channel(false);
     let certificate = tls::Certificate::open(&app.config)?;
     let server = http_server(&app, listener, certificate.as_ref())?;
     let http = server.handle();
     let http_task = tokio::spawn(server);
+    let grpc = grpc.map(|listener| Grpc::start(&app, listener)).transpose()?;
     let worker = if app.config.worker {
         Some(work::start(&app.config, app.registry.clone(), queue, Some(Arc::clone(&app.log))).await?)
     } else {
@@ -126,7 +130,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runn
     let scheme = if certificate.is_some() { "https" } else { "http" };
     tasks.extend(certificate.map(|certificate| tokio::spawn(certificate.follow(stopped))));
     tracing::info!(address = %address, "listening on {scheme}://{address}");
-    Ok(Running { address, new_admin_key, app, http, http_task, worker, stop, tasks })
+    Ok(Running { address, new_admin_key, app, http, http_task, grpc, worker, stop, tasks })
 }
 
 async fn assemble(
@@ -191,6 +195,11 @@ fn http_server(
 }
 
 impl Running {
+    /// Where it listens for gRPC, if it does.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(|grpc| grpc.address)
+    }
+
     /// Waits for SIGTERM or SIGINT, or for the server to fail.
     pub async fn wait_for_signal(&mut self) -> anyhow::Result<()> {
         tokio::select! {
@@ -208,7 +217,12 @@ impl Running {
         app.draining.store(true, Ordering::Relaxed);
         let _ = self.stop.send(true);
         tokio::time::sleep(Duration::from_secs(app.config.drain_seconds)).await;
-        self.http.stop(true).await;
+        let grpc = async {
+            if let Some(grpc) = self.grpc {
+                grpc.stop().await;
+            }
+        };
+        tokio::join!(self.http.stop(true), grpc);
         for task in self.tasks {
             task.abort();
         }

@@ -109,6 +109,14 @@ impl KeyRing {
         self.keys.load().get(hash.as_str()).map(|known| self.used(known))
     }
 
+    /// Whose key the value of an `Authorization` header carries; `None` is one that is not text.
+    pub fn by_authorization(&self, value: Option<&str>) -> Result<Identity, Problem> {
+        let presented = value
+            .and_then(bearer)
+            .ok_or_else(|| Problem::unauthorized("the Authorization header must be `Bearer <key>`"))?;
+        self.by_secret(presented).ok_or_else(|| Problem::unauthorized("this key is not known here"))
+    }
+
     /// The key with this id, if it still works.
     fn by_id(&self, id: Uuid) -> Option<Identity> {
         self.keys.load().values().find(|known| known.identity.key == id).map(|known| self.used(known))
@@ -135,12 +143,7 @@ impl KeyRing {
     /// Who is asking, by the `Authorization` header, else by the session cookie.
     pub fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Identity, Problem> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
-            let presented = value.to_str().ok().and_then(bearer);
-            let presented = presented
-                .ok_or_else(|| Problem::unauthorized("the Authorization header must be `Bearer <key>`"))?;
-            return self
-                .by_secret(presented)
-                .ok_or_else(|| Problem::unauthorized("this key is not known here"));
+            return self.by_authorization(value.to_str().ok());
         }
         let Some(token) = session::cookie(headers) else {
             return Err(Problem::unauthorized("a key is needed: send `Authorization: Bearer <key>`"));

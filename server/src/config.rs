@@ -10,6 +10,8 @@ use toml::{Table, Value};
 
 use crate::limits::Limits;
 
+pub(crate) mod grpc_listen;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +20,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address and port of HTTP.
     pub listen: SocketAddr,
+    /// Address and port of gRPC; `off` or nothing for none.
+    #[serde(with = "grpc_listen")]
+    pub grpc_listen: Option<SocketAddr>,
     /// `postgres://…` or an SQLite file; by default `chasqui.db` in the data folder.
     pub database_url: Option<String>,
     /// `s3://…`, `gs://…`, `az://…` or `file://…`; by default the folder `artifacts` in the data folder.
@@ -83,6 +88,7 @@ impl Default for Config {
         Self {
             data_dir: "chasqui-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            grpc_listen: Some(SocketAddr::from(([127, 0, 0, 1], 8081))),
             database_url: None,
             storage_url: None,
             admin_key: None,
@@ -243,10 +249,11 @@ enum Kind {
 
 type Key = (Option<&'static str>, &'static str);
 
-fn known_keys() -> [(Key, Kind); 27] {
+fn known_keys() -> [(Key, Kind); 28] {
     [
         ((None, "data_dir"), Kind::Text),
         ((None, "listen"), Kind::Text),
+        ((None, "grpc_listen"), Kind::Text),
         ((None, "database_url"), Kind::Text),
         ((None, "storage_url"), Kind::Text),
         ((None, "admin_key"), Kind::Text),
@@ -312,6 +319,19 @@ mod tests {
         assert_eq!(config.limits, Limits::default());
         let config = load("[limits]\nrows = 4", &[("CHASQUI_LIMITS_RECORDS", "5")]).unwrap();
         assert_eq!((config.limits.rows, config.limits.records), (4, 5));
+    }
+
+    #[test]
+    fn grpc_can_be_switched_off() {
+        assert_eq!(load("", &[]).unwrap().grpc_listen.unwrap().port(), 8081);
+        assert_eq!(load("grpc_listen = \"off\"", &[]).unwrap().grpc_listen, None);
+        assert_eq!(load("", &[("CHASQUI_GRPC_LISTEN", "")]).unwrap().grpc_listen, None);
+        let config = load("", &[("CHASQUI_GRPC_LISTEN", "0.0.0.0:7")]).unwrap();
+        assert_eq!(config.grpc_listen.unwrap().port(), 7);
+        assert!(load("", &[("CHASQUI_GRPC_LISTEN", "8081")]).unwrap_err().0.contains("8081"));
+        let off = Config { grpc_listen: None, ..Config::default() };
+        let text = toml::to_string(&off).unwrap();
+        assert!(text.contains("grpc_listen = \"off\""), "{text}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     });
     let flags = Flags { data_dir: Some(folder.clone()), ..Flags::default() };
     let mut config = Config::load(&flags)?;
+    config.grpc_listen = None;
     config.listen = options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     // The story is told by a client of its own, on loopback.
     (config.tls_certificate, config.tls_key) = (None, None);

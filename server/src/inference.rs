@@ -14,11 +14,13 @@ mod loader;
 mod observe;
 mod queue;
 mod records;
+mod repository;
 mod route;
 mod schema;
 pub mod snapshot;
+pub mod statistics;
 mod store;
-mod tensors;
+pub mod tensors;
 mod turn;
 
 use std::sync::Arc;
@@ -28,15 +30,19 @@ use actix_web::http::header::HeaderValue;
 use arc_swap::ArcSwap;
 use chasqui_registry::prediction_log::Log;
 use chasqui_registry::{Micros, Registry};
+use chasqui_runtime::Signature;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use self::execute::Call;
+pub use self::infer::{Ask, Inferred, JsonAnswer, Outcome, Output};
 use self::loader::Loader;
 pub use self::loader::POLL;
 use self::observe::{Event, Observer};
+pub use self::repository::IndexEntry;
 pub use self::route::{Pin, pinned};
 use self::snapshot::{Entry, RoutingTable, ServiceRoute};
+use self::tensors::InferRequest;
 pub use self::turn::Turn;
 use self::turn::Turns;
 use crate::limits::Limits;
@@ -87,8 +93,6 @@ pub struct Answer {
 pub enum Form {
     /// Records with named fields.
     Records,
-    /// Tensors of the Open Inference Protocol.
-    Tensors,
 }
 
 impl Inference {
@@ -166,9 +170,20 @@ impl Inference {
     ) -> Result<Answer, Problem> {
         let answered = match form {
             Form::Records => friendly::answer(self, route, body, pin, call),
-            Form::Tensors => infer::answer(self, route, body, pin, call),
         };
         answered.inspect_err(|problem| self.metrics.refuse(route.name.as_str(), problem.code()))
+    }
+
+    /// Answers a request of the Open Inference Protocol that `read` reads, in the form that `write` writes. Blocks
+    /// for as long as the model computes.
+    pub fn infer<'r, T>(
+        &self,
+        ask: &Ask<'_>,
+        read: impl FnOnce(&Signature, usize) -> Result<InferRequest<'r>, Problem>,
+        write: impl FnOnce(&Outcome<'_>) -> T,
+    ) -> Result<Inferred<T>, Problem> {
+        let inferred = infer::answer(self, ask, read, write);
+        inferred.inspect_err(|problem| self.metrics.refuse(ask.route.name.as_str(), problem.code()))
     }
 
     /// The present instant of the registry's clock.
@@ -179,7 +194,7 @@ impl Inference {
     /// A call that begins now.
     pub fn call<'a>(&self, request_id: &'a str) -> Call<'a> {
         let now = self.now();
-        Call { request_id, started: Instant::now(), now, at: now }
+        Call { request_id, started: Instant::now(), waited: Duration::ZERO, now, at: now }
     }
 
     /// Waits until this replica routes by everything that was committed before: a client that registers a model

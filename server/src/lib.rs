@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod demo;
 pub mod edge;
+mod grpc;
 pub mod inference;
 pub mod limits;
 mod memory;

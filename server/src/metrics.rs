@@ -4,6 +4,10 @@
 //! about rows of the database are refreshed by a task, never by the scrape.
 
 mod process;
+mod statistics;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -11,9 +15,14 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use self::statistics::{BatchTotals, Spent, Stages, Statistics, Totals};
+
 /// Upper bounds of the latency histograms, in seconds.
 const LATENCY: [f64; 16] =
     [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 2.5, 10.0];
+
+/// By service and version.
+type ByVersion = HashMap<(String, i64), Arc<Statistics>>;
 
 /// All metrics of one server.
 #[derive(Debug, Clone)]
@@ -59,9 +68,12 @@ pub struct Metrics {
     pub observer_waits: IntCounter,
     /// Writes of sketches and counts that failed and are tried again.
     pub observer_failures: IntCounter,
+    /// Calls of gRPC by method and code, predictions apart.
+    pub grpc: IntCounterVec,
     memory: IntGauge,
     cpu: Gauge,
     started: Gauge,
+    statistics: Arc<Mutex<ByVersion>>,
 }
 
 /// What one version of one service counts.
@@ -75,6 +87,8 @@ pub struct VersionMetrics {
     pub errors: IntCounter,
     /// Seconds from the complete request to the answer.
     pub latency: Histogram,
+    /// What the inference protocol tells of it.
+    pub statistics: Arc<Statistics>,
 }
 
 impl Metrics {
@@ -158,6 +172,12 @@ impl Metrics {
                 "chasqui_observer_failures_total",
                 "Writes of sketches and counts that failed and are tried again",
             )?,
+            grpc: on.counters(
+                "chasqui_grpc_calls_total",
+                "Calls of gRPC other than predictions",
+                &["method", "code"],
+            )?,
+            statistics: Arc::default(),
             memory: on.integer("process_resident_memory_bytes", "Resident memory")?,
             cpu: on.gauge("process_cpu_seconds_total", "CPU time used, in seconds")?,
             started: on.gauge("process_start_time_seconds", "Start of the process, seconds since 1970")?,
@@ -167,6 +187,9 @@ impl Metrics {
 
     /// The handles of one version of one service.
     pub fn of_version(&self, service: &str, version: i64) -> VersionMetrics {
+        let mut all = self.statistics.lock().unwrap_or_else(PoisonError::into_inner);
+        let statistics = Arc::clone(all.entry((service.to_owned(), version)).or_default());
+        drop(all);
         let version = version.to_string();
         let labels = [service, version.as_str()];
         VersionMetrics {
@@ -174,6 +197,7 @@ impl Metrics {
             predictions: self.predictions.with_label_values(&labels),
             errors: self.errors.with_label_values(&labels),
             latency: self.latency.with_label_values(&labels),
+            statistics,
         }
     }
 

@@ -158,7 +158,12 @@ impl Problem {
     /// 504: it waited for so long that nobody may want the answer any more.
     pub fn late(patience: std::time::Duration) -> Self {
         let detail = format!("the request waited for {} ms, which is its deadline", patience.as_millis());
-        Self { retry_after: Some(1), ..Self::new(StatusCode::GATEWAY_TIMEOUT, "late", detail) }
+        Self { retry_after: Some(1), ..Self::timed_out(detail) }
+    }
+
+    /// 504: the time that the caller allowed has passed.
+    pub fn timed_out(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", detail)
     }
 
     /// 500: a defect of ours; the source goes to the log.

@@ -127,12 +127,42 @@ pub(crate) fn slow() -> Vec<u8> {
         .bytes()
 }
 
+/// The outputs of [`two_outputs`] in the other order.
+pub(crate) fn two_outputs_the_other_way() -> Vec<u8> {
+    Graph::default()
+        .input("x", DataType::Float, 4)
+        .node("Neg", &["x"], "second")
+        .node("Identity", &["x"], "first")
+        .output("second", DataType::Float, 4)
+        .output("first", DataType::Float, 4)
+        .bytes()
+}
+
 /// Gives the whole number `n` back.
 pub(crate) fn whole_number() -> Vec<u8> {
     Graph::default()
         .input("n", DataType::Int64, 1)
         .node("Identity", &["n"], "same")
         .output("same", DataType::Int64, 1)
+        .bytes()
+}
+
+/// Gives the text `t` back.
+pub(crate) fn text() -> Vec<u8> {
+    Graph::default()
+        .input("t", DataType::String, 1)
+        .node("Identity", &["t"], "same")
+        .output("same", DataType::String, 1)
+        .bytes()
+}
+
+/// Gives the halves of `x` as singles.
+pub(crate) fn halves() -> Vec<u8> {
+    Graph::default()
+        .input("x", DataType::Float16, 2)
+        .node("Cast", &["x"], "single")
+        .attribute("to", DataType::Float as i64)
+        .output("single", DataType::Float, 2)
         .bytes()
 }
 

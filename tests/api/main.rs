@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+mod binary;
 mod browser;
 mod commands;
 mod datasets;
@@ -12,6 +13,7 @@ mod engines;
 mod expectations;
 mod fixtures;
 mod graphs;
+mod hostile;
 mod jobs;
 mod journey;
 mod monitoring;
@@ -20,6 +22,7 @@ mod predictions;
 mod pressure;
 mod protocol;
 mod registration;
+mod repository;
 mod requests;
 mod rollouts;
 mod security;

@@ -1,6 +1,4 @@
-//! The Open Inference Protocol over REST: what clients of it rely on, and every trick that breaks other servers.
-
-use std::time::{Duration, Instant};
+//! The Open Inference Protocol over REST: what clients of it rely on.
 
 use chasqui_tests::{Answer, Server};
 use reqwest::Method;
@@ -130,81 +128,6 @@ async fn odd_but_right_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn hostile_requests_get_a_clean_4xx_at_once() {
-    let server = pairs().await;
-    let good = request("[1,4]", "[1,2,3,4]");
-    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut case = |what: &str, body: String| cases.push((what.to_owned(), body.into_bytes()));
-    case("nothing", String::new());
-    case("a list", "[]".into());
-    case("a number", "7".into());
-    case("no inputs", "{}".into());
-    case("empty inputs", "{\"inputs\":[]}".into());
-    case("null inputs", "{\"inputs\":null}".into());
-    case("no rows", request("[0,4]", "[]"));
-    case("a shape that wraps", request("[4611686018427387906,4]", "[1,2,3,4,5,6,7,8]"));
-    case("a shape beyond 64 bits", request("[18446744073709551617,4]", "[1,2,3,4]"));
-    case("a shape of billions", request("[1000000000,4]", "[1,2,3,4]"));
-    case("a negative shape", request("[-1,4]", "[1,2,3,4]"));
-    case("two negative sizes", request("[-1,-4]", "[1,2,3,4]"));
-    case("a broken shape", request("[1.5,4]", "[1,2,3,4]"));
-    case("a text as shape", request("\"1,4\"", "[1,2,3,4]"));
-    case("no axes", request("[]", "[1]"));
-    case("three axes", request("[1,1,4]", "[1,2,3,4]"));
-    case("another width", request("[1,5]", "[1,2,3,4,5]"));
-    case("too few values", request("[1,4]", "[1,2,3]"));
-    case("too many values", request("[1,4]", "[1,2,3,4,5]"));
-    case("ragged rows", request("[2,4]", "[[1,2,3,4],[5,6,7]]"));
-    case("null as data", request("[1,4]", "null"));
-    case("texts as numbers", request("[1,4]", "[\"1\",2,3,4]"));
-    case("truth among numbers", request("[1,4]", "[true,2,3,4]"));
-    case("an object as data", request("[1,4]", "{\"a\":1}"));
-    case("NaN", request("[1,4]", "[NaN,2,3,4]"));
-    case("deep data", request("[1,4]", &nested(100_000)));
-    case("deep data before the shape", format!("{{\"inputs\":[{{\"data\":{}", nested(100_000)));
-    case("deep parameters", format!("{{\"parameters\":{},{}", nested(100_000), &good[1..]));
-    case("deep unknown member", format!("{{\"future\":{},{}", "{\"a\":".repeat(100_000), &good[1..]));
-    case("an unknown type", good.replace("FP32", "FP31"));
-    case("another type", good.replace("FP32", "BYTES"));
-    case("no type", good.replace("\"datatype\":\"FP32\",", ""));
-    case("no shape", good.replace("\"shape\":[1,4],", ""));
-    case("no name", good.replace("\"name\":\"x\",", ""));
-    case("no data", good.replace(",\"data\":[1,2,3,4]", ""));
-    case("an unknown input", good.replace("\"x\"", "\"y\""));
-    case("data twice", good.replace("\"data\":[1,2,3,4]", "\"data\":[1,2,3,4],\"data\":[1,2,3,4]"));
-    case("inputs twice", format!("{},{}", &good[..good.len() - 1], &good[1..]));
-    let inner = &good["{\"inputs\":[".len()..good.len() - 2];
-    case("an input twice", format!("{{\"inputs\":[{inner},{inner}]}}"));
-    case("an unknown output", format!("{},\"outputs\":[{{\"name\":\"third\"}}]}}", &good[..good.len() - 1]));
-    case(
-        "an output twice",
-        format!("{},\"outputs\":[{{\"name\":\"first\"}},{{\"name\":\"first\"}}]}}", &good[..good.len() - 1]),
-    );
-    case("empty outputs", format!("{},\"outputs\":[]}}", &good[..good.len() - 1]));
-    case("a number as id", good.replacen('{', "{\"id\":7,", 1));
-    case("something after the end", format!("{good} x"));
-    case("a lone surrogate", good.replacen('{', "{\"id\":\"\\ud800\",", 1));
-    for cut in [1, 12, good.len() / 2, good.len() - 1] {
-        case("cut short", good[..cut].to_owned());
-    }
-    let mut not_utf8 = good.replacen('{', "{\"id\":\"??\",", 1).into_bytes();
-    let place = not_utf8.iter().position(|byte| *byte == b'?').unwrap();
-    not_utf8[place] = 0xff;
-    cases.push(("an id that is not UTF-8".into(), not_utf8));
-
-    for (what, body) in cases {
-        let started = Instant::now();
-        let answer = infer(&server, &body).await;
-        assert_protocol_error(&answer, &what);
-        assert!(started.elapsed() < Duration::from_secs(2), "{what} took {:?}", started.elapsed());
-    }
-    assert_eq!(infer(&server, good.as_bytes()).await.status, 200, "it still answers");
-    let too_large = infer(&server, request("[1,4]", "[1e39,2,3,4]").as_bytes()).await;
-    assert!(!too_large.status.is_server_error(), "{}", too_large.text());
-}
-
-#[tokio::test]
 async fn whole_numbers_are_exact_and_have_their_range() {
     let server = Server::start().await;
     register(&server, "enteros", graphs::whole_number()).await.ok();
@@ -224,7 +147,7 @@ async fn whole_numbers_are_exact_and_have_their_range() {
 }
 
 #[tokio::test]
-async fn texts_are_bytes_and_binary_tensors_are_refused_in_words() {
+async fn texts_are_bytes() {
     let server = Server::start().await;
     register(&server, "ventas", regression(4.0)).await.ok();
     let body = |store: Value, rows: Value| {
@@ -245,9 +168,4 @@ async fn texts_are_bytes_and_binary_tensors_are_refused_in_words() {
         { "name": "store", "shape": [1, 1], "datatype": "BYTES", "data": ["Quito"] },
     ]});
     assert_protocol_error(&server.post(path, &uneven).await, "inputs of different lengths");
-
-    let request = server.request(Method::POST, path).header("inference-header-content-length", "10");
-    let refused = Answer::of(request.body("0123456789xxxx").send().await.unwrap()).await.unwrap();
-    assert_eq!(refused.status, 501);
-    assert!(refused.json()["error"].as_str().unwrap().contains("binary"));
 }

@@ -141,6 +141,7 @@ impl ServerBuilder {
         command.arg(self.command.as_deref().unwrap_or("serve")).arg("--data-dir").arg(&data_dir);
         if !is_worker {
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
+            command.arg("--grpc-listen").arg("127.0.0.1:0");
         }
         let log = std::fs::File::create(folder.path().join("server.log")).expect("the folder is writable");
         // The server knows only settings that the test gives it, and refuses the ones it does not know.
@@ -223,6 +224,14 @@ impl Server {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it listens for gRPC, an address and a port, as its log says: it takes any that is free.
+    pub fn grpc(&self) -> String {
+        let log = self.log();
+        let before = log.split(" for gRPC").next().expect("a split text has a first part");
+        let (_, address) = before.rsplit_once("listening on ").expect("the server says where it listens");
+        address.to_owned()
     }
 
     /// What it has written to its standard output and error.

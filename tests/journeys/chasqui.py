@@ -49,7 +49,7 @@ class Problem(Exception):
 class Chasqui:
     """One server on a fresh folder; a context manager."""
 
-    def __init__(self, **settings):
+    def __init__(self, grpc="off", **settings):
         self.folder = tempfile.mkdtemp(prefix="chasqui-journey-")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
@@ -59,7 +59,8 @@ class Chasqui:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CHASQUI_")}
         environment = {**inherited, "CHASQUI_ADMIN_KEY": KEY, **settings}
         self.process = subprocess.Popen(
-            [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}"],
+            [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}",
+             "--grpc-listen", grpc],
             env=environment, stdout=self.log, stderr=self.log)
 
     def __enter__(self):

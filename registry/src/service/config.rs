@@ -40,6 +40,9 @@ pub struct ServiceConfig {
     /// What is expected of the fields of a request beyond the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expectations: Option<Expectations>,
+    /// Whether it is taken out of service: nothing is answered and its versions are not kept in memory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unloaded: bool,
 }
 
 /// Which versions answer.
@@ -103,6 +106,7 @@ impl ServiceConfig {
             slo_ms: default_slo_ms(),
             monitor: MonitorPolicy::default(),
             expectations: None,
+            unloaded: false,
         }
     }
 

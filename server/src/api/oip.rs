@@ -1,31 +1,51 @@
 //! The Open Inference Protocol v2 over REST; a model's name in it is a service's name here.
-//!
-//! Only the JSON form is spoken; binary tensors are refused in words.
+
+mod description;
+mod infer;
+pub mod repository;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use chasqui_runtime::TensorSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{health, predict, resource};
+use super::{health, resource};
 use crate::app::App;
-use crate::inference::Form;
+use crate::inference::Pin;
 use crate::problem::Problem;
 
-const BINARY_HEADER: &str = "inference-header-content-length";
+/// What kind of models these are.
+pub const PLATFORM: &str = "onnx_onnxv1";
+
+/// The parts of the protocol beyond its core that are spoken here.
+pub const EXTENSIONS: [&str; 6] = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "schedule_policy",
+    "statistics",
+];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/v2/health/live", "GET").get(live))
         .service(resource("/v2/health/ready", "GET").get(ready))
         .service(resource("/v2", "GET").get(server))
-        .service(resource("/v2/models/{model}", "GET").get(metadata))
-        .service(resource("/v2/models/{model}/ready", "GET").get(model_ready))
-        .service(resource("/v2/models/{model}/infer", "POST").post(infer))
-        .service(resource("/v2/models/{model}/versions/{version}", "GET").get(metadata))
-        .service(resource("/v2/models/{model}/versions/{version}/ready", "GET").get(model_ready))
-        .service(resource("/v2/models/{model}/versions/{version}/infer", "POST").post(infer));
+        .service(resource("/v2/models/stats", "GET").get(description::all_statistics))
+        .service(resource("/v2/repository/index", "POST").post(repository::index))
+        .service(resource("/v2/repository/models/{model}/load", "POST").post(repository::load))
+        .service(resource("/v2/repository/models/{model}/unload", "POST").post(repository::unload));
+    for model in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"] {
+        let under = |name: &str| format!("{model}/{name}");
+        config
+            .service(resource(model, "GET").get(metadata))
+            .service(resource(&under("ready"), "GET").get(model_ready))
+            .service(resource(&under("infer"), "POST").post(infer::infer))
+            .service(resource(&under("stats"), "GET").get(description::statistics))
+            .service(resource(&under("config"), "GET").get(description::configuration));
+    }
 }
 
 /// An error as the protocol tells it.
@@ -70,34 +90,40 @@ type Result<T> = std::result::Result<T, OipError>;
 #[derive(Debug)]
 struct Asked {
     model: String,
-    version: Option<i64>,
+    pin: Pin,
 }
 
 impl Asked {
     fn of(path: Names) -> Result<Self> {
-        let version = path.version.map(|text| {
-            let number = text.parse::<i64>();
-            number.map_err(|_| {
-                Problem::not_found(format!("the version `{text}` does not exist; versions are numbers"))
-            })
-        });
-        Ok(Self { model: path.model, version: version.transpose()? })
+        let pin = path.version.map_or(Ok(Pin::None), |text| version(&text))?;
+        Ok(Self { model: path.model, pin })
     }
 }
 
-async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "live": true }))
+/// A version as the protocol writes it.
+pub fn version(text: &str) -> std::result::Result<Pin, Problem> {
+    let number = text.parse().map(Pin::Version);
+    number.map_err(|_| {
+        let shown: String = text.chars().take(40).collect();
+        Problem::not_found(format!("the version `{shown}` does not exist; versions are numbers"))
+    })
+}
+
+/// Clients read either key, here and in [`ready`].
+async fn live(app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "live": true, "ready": app.is_ready() }))
 }
 
 async fn ready(app: web::Data<App>) -> HttpResponse {
-    health::status(app.is_ready()).json(json!({ "ready": app.is_ready() }))
+    let is_ready = app.is_ready();
+    health::status(is_ready).json(json!({ "live": true, "ready": is_ready }))
 }
 
 async fn server() -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "name": "chasqui",
         "version": env!("CARGO_PKG_VERSION"),
-        "extensions": [],
+        "extensions": EXTENSIONS,
     }))
 }
 
@@ -112,16 +138,12 @@ struct Metadata<'a> {
 
 async fn metadata(app: web::Data<App>, path: web::Path<Names>) -> Result<HttpResponse> {
     let asked = Asked::of(path.into_inner())?;
-    let route = app.inference.route(&asked.model)?;
-    let target = match asked.version {
-        None => &route.stable,
-        Some(number) => crate::inference::pinned(&route, number)?,
-    };
-    let signature = &target.version.signature;
+    let found = app.inference.configuration(&asked.model, asked.pin)?;
+    let signature = found.signature();
     Ok(HttpResponse::Ok().json(Metadata {
-        name: route.name.as_str(),
-        versions: route.numbers().iter().map(ToString::to_string).collect(),
-        platform: "onnx_onnxv1",
+        name: found.route.name.as_str(),
+        versions: found.route.numbers().iter().map(ToString::to_string).collect(),
+        platform: PLATFORM,
         inputs: &signature.inputs,
         outputs: &signature.outputs,
     }))
@@ -129,29 +151,6 @@ async fn metadata(app: web::Data<App>, path: web::Path<Names>) -> Result<HttpRes
 
 async fn model_ready(app: web::Data<App>, path: web::Path<Names>) -> Result<HttpResponse> {
     let asked = Asked::of(path.into_inner())?;
-    let ready = match app.inference.route(&asked.model) {
-        Ok(route) => {
-            if let Some(number) = asked.version {
-                crate::inference::pinned(&route, number)?;
-            }
-            true
-        }
-        Err(problem) if problem.status().is_server_error() => false,
-        Err(problem) => return Err(problem.into()),
-    };
+    let ready = app.inference.is_ready(&asked.model, asked.pin)?;
     Ok(health::status(ready).json(json!({ "name": asked.model, "ready": ready })))
-}
-
-async fn infer(
-    app: web::Data<App>,
-    path: web::Path<Names>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse> {
-    let asked = Asked::of(path.into_inner())?;
-    if request.headers().contains_key(BINARY_HEADER) {
-        return Err(Problem::unsupported("binary tensors are not supported; send `data` as JSON").into());
-    }
-    let answer = predict::predict(&app, &request, payload, &asked.model, Form::Tensors, asked.version);
-    Ok(answer.await?)
 }

@@ -48,6 +48,9 @@ impl Doctor {
         let mut findings = Findings::default();
         findings.add("data folder", folder(&config.data_dir));
         findings.add("address", address(config.listen));
+        if let Some(listen) = config.grpc_listen {
+            findings.add("gRPC address", address(listen));
+        }
         let database = database(&config).await;
         findings
             .add("database", database.as_ref().map(|(_, seen)| seen.clone()).map_err(|e| format!("{e:#}")));

@@ -9,7 +9,7 @@ use chasqui_registry::clock::{Clock, SystemClock};
 use chasqui_registry::user::Secret;
 use clap::Args;
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, grpc_listen};
 use crate::{app, telemetry, work};
 
 /// `chasqui serve`
@@ -20,6 +20,9 @@ pub(super) struct Serve {
     /// Address and port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Address and port of gRPC, or `off` [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS", value_parser = grpc_listen::parse)]
+    grpc_listen: Option<grpc_listen::Choice>,
     /// Run no jobs here; another process does
     #[arg(long)]
     no_worker: bool,
@@ -44,6 +47,9 @@ impl Serve {
         let mut config = Config::load(&self.flags)?;
         if let Some(listen) = self.listen {
             config.listen = listen;
+        }
+        if let Some(choice) = self.grpc_listen {
+            config.grpc_listen = choice.0;
         }
         if self.no_worker {
             config.worker = false;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderValue;
 use chasqui_registry::Micros;
@@ -16,6 +16,7 @@ use super::Inference;
 use super::observe::{Event, Part};
 use super::route::Choice;
 use super::snapshot::{ServiceRoute, Target, Trial};
+use crate::metrics::Stages;
 use crate::problem::Problem;
 
 /// What a request carries besides its body.
@@ -23,12 +24,28 @@ use crate::problem::Problem;
 pub struct Call<'a> {
     /// `x-request-id`.
     pub request_id: &'a str,
-    /// When its body was complete.
+    /// When it was taken up, its body complete.
     pub started: Instant,
+    /// How long it had waited by then for a thread.
+    pub waited: Duration,
     /// The same on the clock.
     pub now: Micros,
     /// The moment that it is about: now, unless history is replayed. The log, the sketches and the ids go by it.
     pub at: Micros,
+}
+
+impl Call<'_> {
+    /// When its body was complete.
+    pub fn received(&self) -> Instant {
+        self.started.checked_sub(self.waited).unwrap_or(self.started)
+    }
+}
+
+/// When a model computed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    began: Instant,
+    took: Duration,
 }
 
 /// Rows that one version answered.
@@ -46,6 +63,8 @@ pub(super) struct Answered {
     pub outputs: Vec<Tensor>,
     /// The id of each row's prediction.
     pub ids: SmallVec<[Uuid; 1]>,
+    /// When the model computed them.
+    pub span: Span,
 }
 
 /// Asks the chosen version; a canary that fails is counted, and stable answers instead.
@@ -62,7 +81,7 @@ pub(super) fn ask(
     let arm = choice.trial.map(|(_, arm)| arm);
     let rollout = choice.trial.map(|(trial, _)| trial.header.clone());
     let (failure, inputs) = match attempt(choice.target, build) {
-        Ok((inputs, outputs)) => {
+        Ok((inputs, outputs, span)) => {
             let trial = choice.trial.map(|(trial, arm)| (Arc::clone(trial), arm));
             return Ok(Answered {
                 target: Arc::clone(choice.target),
@@ -71,6 +90,7 @@ pub(super) fn ask(
                 inputs,
                 outputs,
                 ids: SmallVec::new(),
+                span,
             });
         }
         Err(failed) => failed,
@@ -83,15 +103,16 @@ pub(super) fn ask(
     // too counts against the canary as a failed stable request counts against stable, so that an outage of both
     // stays balanced.
     match attempt(&route.stable, build) {
-        Ok((inputs, outputs)) => {
+        Ok((inputs, outputs, span)) => {
             choice.target.metrics.errors.inc();
+            choice.target.metrics.statistics.failed(call.started.elapsed());
             tracing::warn!(
                 service.name = %route.name,
                 model.version = choice.target.version.number,
                 error = %failure,
                 "the canary failed, stable answers instead"
             );
-            tell_failure(inference, route, choice, entities, call);
+            tell_failure(inference, route, choice.trial, entities, call);
             Ok(Answered {
                 target: Arc::clone(&route.stable),
                 trial: None,
@@ -99,23 +120,25 @@ pub(super) fn ask(
                 inputs,
                 outputs,
                 ids: SmallVec::new(),
+                span,
             })
         }
         Err((second, _)) => Err(refuse(inference, route, choice, entities, call, &second)),
     }
 }
 
-type Attempt = Result<(Vec<Tensor>, Vec<Tensor>), (ModelError, Option<Vec<Tensor>>)>;
+type Attempt = Result<(Vec<Tensor>, Vec<Tensor>, Span), (ModelError, Option<Vec<Tensor>>)>;
 
 fn attempt(target: &Target, build: &mut dyn FnMut(&Target) -> Result<Vec<Tensor>, String>) -> Attempt {
     let inputs = build(target).map_err(|reason| (ModelError::Input(reason), None))?;
-    let started = Instant::now();
+    let began = Instant::now();
     let rows = inputs.first().map_or(1, Tensor::rows);
     target.metrics.requests.inc();
     match target.version.model.predict(&inputs) {
         Ok(outputs) => {
-            target.version.note_cost(started.elapsed().as_nanos() as u64, rows);
-            Ok((inputs, outputs))
+            let took = began.elapsed();
+            target.version.note_cost(took.as_nanos() as u64, rows);
+            Ok((inputs, outputs, Span { began, took }))
         }
         Err(error) => Err((error, Some(inputs))),
     }
@@ -134,7 +157,8 @@ fn refuse(
         return Problem::bad_request(reason.clone());
     }
     choice.target.metrics.errors.inc();
-    tell_failure(inference, route, choice, entities, call);
+    choice.target.metrics.statistics.failed(call.started.elapsed());
+    tell_failure(inference, route, choice.trial, entities, call);
     tracing::error!(
         service.name = %route.name,
         model.version = choice.target.version.number,
@@ -144,14 +168,28 @@ fn refuse(
     Problem::model_failed(error.to_string())
 }
 
-fn tell_failure(
+/// Counts an answer that came too late to be given: whoever asked has nothing, as if the model had failed.
+pub(super) fn overran(
     inference: &Inference,
     route: &Arc<ServiceRoute>,
-    choice: &Choice<'_>,
+    answered: &Answered,
     entities: &[u64],
     call: &Call<'_>,
 ) {
-    let Some((trial, arm)) = choice.trial else { return };
+    answered.target.metrics.errors.inc();
+    answered.target.metrics.statistics.failed(call.started.elapsed());
+    let trial = answered.trial.as_ref().map(|(trial, arm)| (trial, *arm));
+    tell_failure(inference, route, trial, entities, call);
+}
+
+fn tell_failure(
+    inference: &Inference,
+    route: &Arc<ServiceRoute>,
+    trial: Option<(&Arc<Trial>, Arm)>,
+    entities: &[u64],
+    call: &Call<'_>,
+) {
+    let Some((trial, arm)) = trial else { return };
     let part = Part { trial: Arc::clone(trial), arm, entities: entities.into(), failed: true, slow: false };
     inference.observe(
         Event { route: Arc::clone(route), at: call.at, now: call.now, batch: None, part: Some(part) },
@@ -213,6 +251,16 @@ pub(super) fn tell(
     let elapsed = call.started.elapsed();
     answered.target.metrics.latency.observe(elapsed.as_secs_f64());
     answered.target.metrics.predictions.inc_by(answered.ids.len() as u64);
+    let Span { began, took } = answered.span;
+    let prepared = began.saturating_duration_since(call.started);
+    answered.target.metrics.statistics.succeeded(&Stages {
+        queue: call.waited,
+        input: prepared,
+        infer: took,
+        output: elapsed.saturating_sub(prepared + took),
+        rows: answered.ids.len(),
+        now: call.now,
+    });
     let slow = elapsed.as_secs_f64() * 1e3 > route.config.slo_ms;
     let part = answered.trial.map(|(trial, arm)| Part {
         trial,

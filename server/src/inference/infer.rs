@@ -1,36 +1,92 @@
-//! Answers tensor requests of the Open Inference Protocol: `POST /v2/models/{service}/infer`.
+//! Answers tensor requests of the Open Inference Protocol, by whatever wire they come: REST or gRPC reads the
+//! request and writes the answer, everything between is here.
+
+mod json_answer;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chasqui_runtime::Tensor;
+use actix_web::http::header::HeaderValue;
+use chasqui_runtime::{DataType, Signature, Tensor};
 use rand::RngExt;
+use uuid::Uuid;
 
-use super::execute::{Answered, Call, ask, log, tell};
+use super::execute::{Answered, Call, ask, log, overran, tell};
 use super::expect::{Findings, Warnings, check_tensors};
 use super::route::{Choice, Pin, choose, pinned};
 use super::snapshot::{ServiceRoute, Target};
-use super::tensors::{InferRequest, parse};
-use super::{Answer, Inference, json};
+use super::tensors::{InferRequest, top};
+use super::{Inference, tensors};
 use crate::problem::Problem;
+
+pub use self::json_answer::JsonAnswer;
 
 /// Most prediction ids that an answer carries.
 const MAX_IDS: usize = 1000;
 
-/// Answers one request; see [`super::friendly::answer`] for where it may run.
-pub(super) fn answer(
+/// Who is asked, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The service.
+    pub route: &'a Arc<ServiceRoute>,
+    /// The version, when one is asked for.
+    pub pin: Pin,
+    /// The request apart from its body.
+    pub call: &'a Call<'a>,
+}
+
+/// What a request was answered with, and by whom.
+#[derive(Debug)]
+pub struct Inferred<T> {
+    /// The answer as it was written.
+    pub written: T,
+    /// `x-model-version`.
+    pub version: HeaderValue,
+    /// `x-rollout-id`.
+    pub rollout: Option<HeaderValue>,
+}
+
+/// An answer for whoever writes it down.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    route: &'a ServiceRoute,
+    request: &'a InferRequest<'a>,
+    /// What the positions of the request mean.
+    asked: &'a Signature,
+    answered: &'a Answered,
+    warnings: &'a Warnings,
+}
+
+/// One output that was asked for.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What its elements are on the wire.
+    pub datatype: DataType,
+    /// The elements; those of an `FP16` are carried as single-precision numbers.
+    pub tensor: Cow<'a, Tensor>,
+    /// Whether it goes behind the JSON.
+    pub is_binary: bool,
+}
+
+/// Answers one request; see [`super::friendly::answer`] for where it may run. `read` is given the signature and the
+/// most rows, `write` what to answer; when it is called, the predictions are in the log.
+pub(super) fn answer<'r, T>(
     inference: &Inference,
-    route: &Arc<ServiceRoute>,
-    body: &[u8],
-    pin: Pin,
-    call: &Call<'_>,
-) -> Result<Answer, Problem> {
+    ask_of: &Ask<'_>,
+    read: impl FnOnce(&Signature, usize) -> Result<InferRequest<'r>, Problem>,
+    write: impl FnOnce(&Outcome<'_>) -> T,
+) -> Result<Inferred<T>, Problem> {
+    let Ask { route, pin, call } = *ask_of;
     let target = match pin {
         Pin::None => &route.stable,
         Pin::Version(number) => pinned(route, number)?,
     };
     let signature = &target.version.signature;
-    let mut request = parse(body, signature, inference.limits.rows)?;
+    let mut request = read(signature, inference.limits.rows)?;
+    let deadline = Deadline::of(&request, call);
     let findings = Findings::new(route.name.as_str(), &inference.metrics);
     let expected = target.expected.as_ref();
     let warnings = check_tensors(expected, findings, signature, &mut request.inputs, request.key.as_deref())?;
@@ -45,101 +101,116 @@ pub(super) fn answer(
         // The tensors are given away; only a canary's may be needed a second time.
         Ok(if may_fall_back { inputs.clone() } else { std::mem::take(&mut inputs) })
     };
+    deadline.check("before the model was asked")?;
     let mut answered = ask(inference, route, &choice, &entities, call, &mut build)?;
+    if let Err(problem) = deadline.check("while the model computed") {
+        overran(inference, route, &answered, &entities, call);
+        return Err(problem);
+    }
     let key_of = |_: usize| -> Option<Cow<'_, str>> { request.key.as_deref().map(Cow::Borrowed) };
     log(inference, &mut answered, call, &key_of)?;
-    let rendered = Answer {
-        body: render(route, &request, &answered, &warnings),
+    let outcome =
+        Outcome { route, request: &request, asked: signature, answered: &answered, warnings: &warnings };
+    let inferred = Inferred {
+        written: write(&outcome),
         version: answered.target.header.clone(),
         rollout: answered.rollout.clone(),
     };
     tell(inference, route, answered, &entities, call);
-    Ok(rendered)
+    Ok(inferred)
 }
 
-fn render(
-    route: &ServiceRoute,
-    request: &InferRequest<'_>,
-    answered: &Answered,
-    warnings: &Warnings,
-) -> Vec<u8> {
-    let signature = &answered.target.version.signature;
-    let elements: usize = answered.outputs.iter().map(|output| output.data.len()).sum();
-    let mut body = Vec::with_capacity(256 + 40 * answered.ids.len() + 12 * elements);
-    body.extend_from_slice(b"{\"model_name\":");
-    json::text(&mut body, route.name.as_str());
-    body.extend_from_slice(b",\"model_version\":\"");
-    json::integer(&mut body, i128::from(answered.target.version.number));
-    body.push(b'"');
-    if let Some(id) = &request.id {
-        body.extend_from_slice(b",\"id\":");
-        json::text(&mut body, id);
-    }
-    parameters(&mut body, answered, warnings);
-    body.extend_from_slice(b",\"outputs\":[");
-    let all: Vec<usize> = (0..signature.outputs.len()).collect();
-    let wanted = request.outputs.as_ref().unwrap_or(&all);
-    for (position, place) in wanted.iter().enumerate() {
-        let (Some(spec), Some(output)) = (signature.outputs.get(*place), answered.outputs.get(*place)) else {
-            continue;
-        };
-        if position > 0 {
-            body.push(b',');
-        }
-        tensor(&mut body, &spec.name, output);
-    }
-    body.extend_from_slice(b"]}");
-    body
+/// Until when the caller waits.
+struct Deadline {
+    at: Option<Instant>,
+    timeout: Duration,
 }
 
-/// The ids under which outcomes can be sent, and what was not as expected; parameters of the protocol are single
-/// values, so several ids are one text with commas.
-fn parameters(body: &mut Vec<u8>, answered: &Answered, warnings: &Warnings) {
-    let has_ids = answered.ids.len() <= MAX_IDS;
-    if !has_ids && warnings.count == 0 {
-        return;
+impl Deadline {
+    fn of(request: &InferRequest<'_>, call: &Call<'_>) -> Self {
+        let timeout = request.timeout.unwrap_or_default();
+        // One that lies beyond what a clock can tell is none.
+        let at = request.timeout.and_then(|timeout| call.received().checked_add(timeout));
+        Self { at, timeout }
     }
-    body.extend_from_slice(b",\"parameters\":{");
-    if has_ids {
-        prediction_ids(body, answered);
-    }
-    if let Some(first) = warnings.told.first() {
-        if has_ids {
-            body.push(b',');
+
+    /// A model that computes is not interrupted, but nobody is given an answer that is too late.
+    fn check(&self, when: &str) -> Result<(), Problem> {
+        let is_over = self.at.is_some_and(|at| Instant::now() > at);
+        if !is_over {
+            return Ok(());
         }
-        body.extend_from_slice(b"\"warning\":");
-        json::text(body, &first.message);
-        body.extend_from_slice(b",\"warning_count\":");
-        json::integer(body, warnings.count as i128);
+        let microseconds = self.timeout.as_micros();
+        Err(Problem::timed_out(format!(
+            "the timeout of {microseconds} µs ended {when}; nothing was predicted"
+        )))
     }
-    body.push(b'}');
 }
 
-fn prediction_ids(body: &mut Vec<u8>, answered: &Answered) {
-    body.extend_from_slice(b"\"prediction_id\":\"");
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    for (position, id) in answered.ids.iter().enumerate() {
-        if position > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
+impl<'a> Outcome<'a> {
+    /// The service.
+    pub fn service(&self) -> &'a str {
+        self.route.name.as_str()
     }
-    body.push(b'"');
+
+    /// The version that answered.
+    pub fn version(&self) -> i64 {
+        self.answered.target.version.number
+    }
+
+    /// The caller's id.
+    pub fn id(&self) -> Option<&'a str> {
+        self.request.id.as_deref()
+    }
+
+    /// The ids under which outcomes can be sent; none when they are too many to tell.
+    pub fn prediction_ids(&self) -> &'a [Uuid] {
+        if self.answered.ids.len() <= MAX_IDS { &self.answered.ids } else { &[] }
+    }
+
+    /// The first thing that was not as expected, and how many there are.
+    pub fn warning(&self) -> Option<(&'a str, usize)> {
+        self.warnings.told.first().map(|first| (first.message.as_str(), self.warnings.count))
+    }
+
+    /// Elements of all outputs of the model, an idea of the answer's size.
+    fn elements(&self) -> usize {
+        self.answered.outputs.iter().map(|output| output.data.len()).sum()
+    }
+
+    /// The outputs that were asked for, in that order.
+    pub fn outputs(&self) -> impl Iterator<Item = Output<'a>> {
+        let (asked, answered) = (self.asked, self.answered);
+        let signature = &answered.target.version.signature;
+        self.request.outputs.iter().filter_map(move |wanted| {
+            let name = asked.outputs.get(wanted.place)?.name.as_str();
+            // A canary may give the same outputs in another order.
+            let place = if std::ptr::eq(signature, asked) {
+                wanted.place
+            } else {
+                signature.outputs.iter().position(|spec| spec.name == name)?
+            };
+            let tensor = answered.outputs.get(place)?;
+            Some(output(name, signature, place, tensor, *wanted))
+        })
+    }
 }
 
-fn tensor(body: &mut Vec<u8>, name: &str, tensor: &Tensor) {
-    body.extend_from_slice(b"{\"name\":");
-    json::text(body, name);
-    body.extend_from_slice(b",\"shape\":[");
-    for (position, axis) in tensor.shape.iter().enumerate() {
-        if position > 0 {
-            body.push(b',');
-        }
-        json::integer(body, *axis as i128);
+fn output<'a>(
+    name: &'a str,
+    signature: &Signature,
+    place: usize,
+    tensor: &'a Tensor,
+    wanted: tensors::Wanted,
+) -> Output<'a> {
+    let is_binary = wanted.is_binary;
+    if wanted.classes > 0 {
+        let is_scores = signature.roles.scores == Some(place);
+        let labels = if is_scores { signature.classes.as_slice() } else { &[] };
+        let told = top(tensor, wanted.classes, labels);
+        return Output { name, datatype: told.datatype(), tensor: Cow::Owned(told), is_binary };
     }
-    body.extend_from_slice(b"],\"datatype\":\"");
-    body.extend_from_slice(tensor.datatype().name().as_bytes());
-    body.extend_from_slice(b"\",\"data\":[");
-    json::elements(body, &tensor.data, 0..tensor.data.len());
-    body.extend_from_slice(b"]}");
+    let is_half = signature.outputs.get(place).is_some_and(|spec| spec.datatype == DataType::Fp16);
+    let datatype = if is_half { DataType::Fp16 } else { tensor.datatype() };
+    Output { name, datatype, tensor: Cow::Borrowed(tensor), is_binary }
 }

@@ -154,6 +154,11 @@ impl Loader {
         for service in services {
             let rollout = live.iter().find(|rollout| rollout.service == service.name.as_str());
             let name = service.name.to_string();
+            if service.config.unloaded {
+                let entry = Entry::NotReady("it was unloaded; load it to bring it back".into());
+                table.services.insert(name, entry);
+                continue;
+            }
             match self.routed(service, rollout).await {
                 Ok(parts) => routed.push(parts),
                 Err(error) => {

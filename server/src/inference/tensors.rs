@@ -1,78 +1,153 @@
-//! The request of the Open Inference Protocol, JSON form: bytes in, tensors in the signature's order out.
+//! The request of the Open Inference Protocol, whatever wire it comes by: named tensors in, tensors in the
+//! signature's order out.
 //!
-//! Shapes are multiplied with overflow checks and compared with what the body can hold before any memory is
-//! taken; `data` may stand before `shape` and `datatype`, flat or nested. Binary tensors are not read here.
+//! [`rest`] reads JSON with or without binary tensors behind it; messages of gRPC become a [`Raw`] where gRPC is.
+//! Shapes are multiplied with overflow checks and compared with what the body can hold before memory is taken.
 
+pub mod binary;
+mod classification;
 mod data;
+pub mod rest;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::time::Duration;
 
-use chasqui_runtime::{DataType, Signature, Tensor};
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use chasqui_runtime::{DataType, Signature, Tensor, TensorSpec};
+use serde::de::value::{Error as NameError, StrDeserializer};
+use serde::{Deserialize, de::IntoDeserializer};
+use smallvec::SmallVec;
 
-use super::cell::{KeySeed, Text};
+pub use self::classification::top;
+use super::cell::{Cell, key_text};
 use crate::problem::Problem;
 
 /// A request whose tensors fit the signature.
 #[derive(Debug)]
-pub(super) struct InferRequest<'a> {
+pub struct InferRequest<'a> {
     /// The caller's id, given back in the answer.
     pub id: Option<Cow<'a, str>>,
     /// The entity's key: `key` in the request's `parameters`.
     pub key: Option<Cow<'a, str>>,
+    /// How long the caller waits: `timeout` in the request's `parameters`.
+    pub timeout: Option<Duration>,
     /// In the order of the signature.
     pub inputs: Vec<Tensor>,
-    /// Positions of the outputs wanted, in the order wanted; `None` means all.
-    pub outputs: Option<Vec<usize>>,
+    /// The outputs wanted, in the order wanted.
+    pub outputs: SmallVec<[Wanted; 4]>,
 }
 
-/// Reads a request for a model of this signature, of at most `max_rows` rows.
-pub(super) fn parse<'a>(
-    body: &'a [u8],
-    signature: &Signature,
-    max_rows: usize,
-) -> Result<InferRequest<'a>, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let raw = RequestSeed { body_bytes: body.len() }.deserialize(&mut deserializer).and_then(|request| {
-        deserializer.end()?;
-        Ok(request)
-    });
-    let raw = raw.map_err(|error| {
-        let what = if error.is_data() { "the request is wrong" } else { "the body is not valid JSON" };
-        Problem::bad_request(format!("{what}: {error}"))
-    })?;
-    let inputs = ordered(raw.inputs, signature).map_err(Problem::bad_request)?;
-    let rows = common_rows(&inputs, signature).map_err(Problem::bad_request)?;
-    if rows == 0 {
-        return Err(Problem::bad_request("the inputs have no rows; send at least one"));
+/// An output that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its position in the signature that the request was read by.
+    pub place: usize,
+    /// Whether it goes behind the JSON in binary form.
+    pub is_binary: bool,
+    /// The number of classes to be told in place of the tensor; 0 asks for the tensor.
+    pub classes: usize,
+}
+
+/// The type of elements on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElementType {
+    /// One that models have.
+    Plain(DataType),
+    /// The upper half of an `FP32`.
+    Bf16,
+}
+
+impl ElementType {
+    /// By the protocol's name.
+    pub fn of(name: &str) -> Option<Self> {
+        if name == "BF16" {
+            return Some(Self::Bf16);
+        }
+        let deserializer: StrDeserializer<'_, NameError> = name.into_deserializer();
+        DataType::deserialize(deserializer).ok().map(Self::Plain)
     }
-    if rows > max_rows {
-        return Err(Problem::bad_request(format!("{rows} rows in one request; {max_rows} at most")));
+
+    /// The protocol's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain(datatype) => datatype.name(),
+            Self::Bf16 => "BF16",
+        }
     }
-    let outputs =
-        raw.outputs.map(|names| positions(&names, signature)).transpose().map_err(Problem::bad_request)?;
-    Ok(InferRequest { id: raw.id, key: raw.key, inputs, outputs })
+
+    /// Whether an input of type `wanted` takes it: the same type, or a half that widens without loss.
+    fn fits(self, wanted: DataType) -> bool {
+        match self {
+            Self::Plain(given) => given == wanted || (given == DataType::Fp16 && wanted == DataType::Fp32),
+            Self::Bf16 => wanted == DataType::Fp32,
+        }
+    }
 }
 
 /// One input as read, before the signature is known to want it.
 #[derive(Debug)]
-struct NamedTensor<'a> {
-    name: Cow<'a, str>,
-    datatype: DataType,
-    tensor: Tensor,
+pub struct Given<'a> {
+    /// The input's name.
+    pub name: Cow<'a, str>,
+    /// What its elements were on the wire.
+    pub element: ElementType,
+    /// The elements.
+    pub tensor: Tensor,
 }
 
-fn ordered(mut given: Vec<NamedTensor<'_>>, signature: &Signature) -> Result<Vec<Tensor>, String> {
+/// One output as asked for.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The output's name.
+    pub name: Cow<'a, str>,
+    /// Whether it is to be binary; `None` leaves it to the request.
+    pub is_binary: Option<bool>,
+    /// See [`Wanted::classes`].
+    pub classes: usize,
+}
+
+/// A request as read.
+#[derive(Debug, Default)]
+pub struct Raw<'a> {
+    /// See [`InferRequest::id`].
+    pub id: Option<Cow<'a, str>>,
+    /// See [`InferRequest::key`].
+    pub key: Option<Cow<'a, str>>,
+    /// See [`InferRequest::timeout`].
+    pub timeout: Option<Duration>,
+    /// As sent.
+    pub inputs: Vec<Given<'a>>,
+    /// As asked for; `None` asks for all.
+    pub outputs: Option<Vec<Asked<'a>>>,
+    /// Whether outputs are binary unless they say otherwise.
+    pub binary_output: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// Puts the tensors in the order of the signature; of at most `max_rows` rows.
+    pub fn fit(self, signature: &Signature, max_rows: usize) -> Result<InferRequest<'a>, Problem> {
+        let outputs =
+            wanted(self.outputs.as_deref(), self.binary_output, signature).map_err(Problem::bad_request)?;
+        let inputs = ordered(self.inputs, signature).map_err(Problem::bad_request)?;
+        let rows = common_rows(&inputs, signature).map_err(Problem::bad_request)?;
+        if rows == 0 {
+            return Err(Problem::bad_request("the inputs have no rows; send at least one"));
+        }
+        if rows > max_rows {
+            return Err(Problem::bad_request(format!("{rows} rows in one request; {max_rows} at most")));
+        }
+        Ok(InferRequest { id: self.id, key: self.key, timeout: self.timeout, inputs, outputs })
+    }
+}
+
+fn ordered(mut given: Vec<Given<'_>>, signature: &Signature) -> Result<Vec<Tensor>, String> {
     let mut inputs = Vec::with_capacity(signature.inputs.len());
     for spec in &signature.inputs {
         let Some(position) = given.iter().position(|input| input.name == spec.name) else {
             return Err(format!("the input `{}` is missing", spec.name));
         };
         let input = given.swap_remove(position);
-        if input.datatype != spec.datatype {
-            let (name, wanted, got) = (&spec.name, spec.datatype, input.datatype);
+        if !input.element.fits(spec.datatype) {
+            let (name, wanted, got) = (&spec.name, spec.datatype, input.element.name());
             return Err(format!("the input `{name}` must be {wanted}, not {got}"));
         }
         let fits = spec.shape.len() == input.tensor.shape.len()
@@ -112,239 +187,83 @@ fn common_rows(inputs: &[Tensor], signature: &Signature) -> Result<usize, String
     Ok(rows.map_or_else(fixed, |(rows, _)| rows))
 }
 
-fn positions(names: &[Cow<'_, str>], signature: &Signature) -> Result<Vec<usize>, String> {
-    let mut positions = Vec::with_capacity(names.len());
-    for name in names {
-        let Some(position) = signature.outputs.iter().position(|spec| spec.name == *name) else {
-            return Err(format!("the output `{}` does not exist", short(name)));
-        };
-        if positions.contains(&position) {
-            return Err(format!("the output `{name}` is asked for twice"));
+fn wanted(
+    asked: Option<&[Asked<'_>]>,
+    binary_output: bool,
+    signature: &Signature,
+) -> Result<SmallVec<[Wanted; 4]>, String> {
+    let mut outputs: SmallVec<[Wanted; 4]> = SmallVec::new();
+    let Some(asked) = asked else {
+        for (place, spec) in signature.outputs.iter().enumerate() {
+            outputs.push(possible(Wanted { place, is_binary: binary_output, classes: 0 }, spec)?);
         }
-        positions.push(position);
+        return Ok(outputs);
+    };
+    for output in asked {
+        let found = signature.outputs.iter().enumerate().find(|(_, spec)| spec.name == output.name);
+        let Some((place, spec)) = found else {
+            return Err(format!("the output `{}` does not exist", short(&output.name)));
+        };
+        if outputs.iter().any(|wanted| wanted.place == place) {
+            return Err(format!("the output `{}` is asked for twice", output.name));
+        }
+        let is_binary = output.is_binary.unwrap_or(binary_output);
+        outputs.push(possible(Wanted { place, is_binary, classes: output.classes }, spec)?);
     }
-    if positions.is_empty() {
+    if outputs.is_empty() {
         return Err("`outputs` is empty; leave it out to get all".into());
     }
-    Ok(positions)
+    Ok(outputs)
 }
 
-fn short(name: &str) -> String {
-    name.chars().take(100).collect()
-}
-
-/// The request as read.
-struct RawRequest<'a> {
-    id: Option<Cow<'a, str>>,
-    key: Option<Cow<'a, str>>,
-    inputs: Vec<NamedTensor<'a>>,
-    outputs: Option<Vec<Cow<'a, str>>>,
-}
-
-struct RequestSeed {
-    body_bytes: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for RequestSeed {
-    type Value = RawRequest<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+/// Refuses what could only be found impossible after the model has run.
+fn possible(wanted: Wanted, spec: &TensorSpec) -> Result<Wanted, String> {
+    let name = &spec.name;
+    if wanted.classes > 0 && spec.datatype == DataType::Bytes {
+        return Err(format!("the output `{name}` is BYTES, which has no classes; ask for the tensor"));
     }
+    if wanted.classes == 0 && !wanted.is_binary && spec.datatype == DataType::Fp16 {
+        return Err(format!(
+            "the output `{name}` is FP16, which has no JSON form; ask for it with the parameter `binary_data`: true"
+        ));
+    }
+    Ok(wanted)
 }
 
-impl<'de> Visitor<'de> for RequestSeed {
-    type Value = RawRequest<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object with `inputs`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut request = RawRequest { id: None, key: None, inputs: Vec::new(), outputs: None };
-        let mut seen = [false; 4];
-        while let Some(Text(name)) = map.next_key()? {
-            let member = ["id", "parameters", "inputs", "outputs"].iter().position(|known| *known == name);
-            if member.is_some_and(|member| std::mem::replace(&mut seen[member], true)) {
-                return Err(de::Error::custom(format!("`{name}` occurs twice")));
-            }
-            match member {
-                Some(0) => request.id = map.next_value::<Option<Text<'_>>>()?.map(|text| text.0),
-                Some(1) => request.key = map.next_value_seed(ParametersSeed)?,
-                Some(2) => {
-                    request.inputs = map.next_value_seed(InputsSeed { body_bytes: self.body_bytes })?;
-                }
-                Some(_) => request.outputs = map.next_value_seed(OutputsSeed)?,
-                // The protocol grows by members that older servers ignore.
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        if !seen[2] {
-            return Err(de::Error::custom("`inputs` is missing"));
-        }
-        Ok(request)
-    }
+/// A key that came as a text, when it can be one.
+pub fn key_of(text: String) -> Result<String, String> {
+    let key = key_text(Cell::Text(Cow::Owned(text)))?;
+    Ok(key.map(Cow::into_owned).unwrap_or_default())
 }
 
-/// Reads `parameters` and keeps `key`.
-struct ParametersSeed;
-
-impl<'de> DeserializeSeed<'de> for ParametersSeed {
-    type Value = Option<Cow<'de, str>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ParametersSeed {
-    type Value = Option<Cow<'de, str>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object of parameters")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut key = None;
-        while let Some(Text(name)) = map.next_key()? {
-            if name == "key" {
-                key = map.next_value_seed(KeySeed)?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(key)
-    }
-}
-
-struct InputsSeed {
-    body_bytes: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for InputsSeed {
-    type Value = Vec<NamedTensor<'de>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for InputsSeed {
-    type Value = Vec<NamedTensor<'de>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array of tensors")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut inputs = Vec::new();
-        while let Some(input) = sequence.next_element_seed(InputSeed { body_bytes: self.body_bytes })? {
-            inputs.push(input);
-        }
-        Ok(inputs)
-    }
-}
-
-struct InputSeed {
-    body_bytes: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for InputSeed {
-    type Value = NamedTensor<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for InputSeed {
-    type Value = NamedTensor<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a tensor with `name`, `shape`, `datatype` and `data`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut name, mut shape, mut datatype) = (None, None, None);
-        let (mut early, mut late) = (None::<&'de RawValue>, None);
-        let mut seen = [false; 4];
-        while let Some(Text(member)) = map.next_key()? {
-            let position = ["name", "shape", "datatype", "data"].iter().position(|known| *known == member);
-            if position.is_some_and(|position| std::mem::replace(&mut seen[position], true)) {
-                return Err(de::Error::custom(format!("`{member}` occurs twice in one input")));
-            }
-            match (position, &shape, datatype) {
-                (Some(0), ..) => name = Some(map.next_value::<Text<'_>>()?.0),
-                (Some(1), ..) => {
-                    shape = Some(checked_shape(&map.next_value::<Vec<i64>>()?, self.body_bytes)?);
-                }
-                (Some(2), ..) => datatype = Some(map.next_value::<DataType>()?),
-                (Some(3), Some(shape), Some(datatype)) => {
-                    late = Some(map.next_value_seed(data::Seed { datatype, shape })?);
-                }
-                // What comes before shape and type is kept as text, unread.
-                (Some(3), ..) => early = Some(map.next_value()?),
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        let missing = |member: &str| de::Error::custom(format!("an input lacks `{member}`"));
-        let name = name.ok_or_else(|| missing("name"))?;
-        let shape = shape.ok_or_else(|| missing("shape"))?;
-        let datatype = datatype.ok_or_else(|| missing("datatype"))?;
-        let in_input =
-            |error: &dyn fmt::Display| de::Error::custom(format!("input `{}`: {error}", short(&name)));
-        let data = match (late, early) {
-            (Some(data), _) => data,
-            (None, Some(text)) => data::Seed { datatype, shape: &shape }
-                .deserialize(&mut serde_json::Deserializer::from_str(text.get()))
-                .map_err(|error| in_input(&error))?,
-            (None, None) => return Err(missing("data")),
-        };
-        let tensor = Tensor::new(shape, data).map_err(|error| in_input(&error))?;
-        Ok(NamedTensor { name, datatype, tensor })
-    }
-}
-
-/// The shape, when the body is long enough for its elements: each takes two bytes or more, but for the last.
-fn checked_shape<E: de::Error>(shape: &[i64], body_bytes: usize) -> Result<Vec<usize>, E> {
+/// The sizes of a shape whose elements `most` bytes can hold, at least one each.
+pub fn sizes(shape: &[i64], most: usize) -> Result<Vec<usize>, String> {
     let mut product: usize = 1;
     let mut sizes = Vec::with_capacity(shape.len());
     for &axis in shape {
         let size = usize::try_from(axis)
-            .map_err(|_| E::custom(format!("the shape {shape:?} has a negative size; send the real one")))?;
-        product = product.checked_mul(size).ok_or_else(|| {
-            E::custom(format!("the shape {shape:?} has more elements than memory can hold"))
-        })?;
+            .map_err(|_| format!("the shape {} has a negative size; send the real one", told(shape)))?;
+        product = product
+            .checked_mul(size)
+            .ok_or_else(|| format!("the shape {} has more elements than memory can hold", told(shape)))?;
         sizes.push(size);
     }
-    if product > body_bytes / 2 + 1 {
-        return Err(E::custom(format!(
-            "the shape {shape:?} has {product} elements, more than the body can hold"
-        )));
+    if product > most {
+        let shape = told(shape);
+        return Err(format!("the shape {shape} has {product} elements, more than the body can hold"));
     }
     Ok(sizes)
 }
 
-/// An output that is asked for; its parameters are about binary tensors.
-#[derive(serde::Deserialize)]
-struct Wanted<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
+/// A shape as an error shows it; one of thousands of axes is cut.
+fn told(shape: &[i64]) -> String {
+    const MOST: usize = 16;
+    if shape.len() <= MOST { format!("{shape:?}") } else { format!("of {} axes", shape.len()) }
 }
 
-struct OutputsSeed;
-
-impl<'de> DeserializeSeed<'de> for OutputsSeed {
-    type Value = Option<Vec<Cow<'de, str>>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let wanted = <Option<Vec<Wanted<'de>>> as de::Deserialize>::deserialize(deserializer)?;
-        Ok(wanted.map(|wanted| wanted.into_iter().map(|output| output.name.0).collect()))
-    }
+/// A name as an error shows it.
+fn short(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 #[cfg(test)]
