@@ -45,6 +45,8 @@ pub struct Config {
     pub log: String,
     /// `json`, `text`, or `auto`: text on a terminal.
     pub log_format: LogFormat,
+    /// The service that `/invocations` asks when the request names none; by default the only one.
+    pub invocations_service: Option<String>,
     /// Whether cookies are only sent over TLS; to be set behind a TLS proxy.
     pub secure_cookies: bool,
     /// Limits on requests.
@@ -91,6 +93,7 @@ impl Default for Config {
             shutdown_seconds: 30,
             log: "info".into(),
             log_format: LogFormat::Auto,
+            invocations_service: None,
             secure_cookies: false,
             limits: Limits::default(),
         }
@@ -226,7 +229,7 @@ enum Kind {
 
 type Key = (Option<&'static str>, &'static str);
 
-fn known_keys() -> [(Key, Kind); 22] {
+fn known_keys() -> [(Key, Kind); 23] {
     [
         ((None, "data_dir"), Kind::Text),
         ((None, "listen"), Kind::Text),
@@ -242,6 +245,7 @@ fn known_keys() -> [(Key, Kind); 22] {
         ((None, "shutdown_seconds"), Kind::Number),
         ((None, "log"), Kind::Text),
         ((None, "log_format"), Kind::Text),
+        ((None, "invocations_service"), Kind::Text),
         ((None, "secure_cookies"), Kind::Flag),
         ((Some("limits"), "json_bytes"), Kind::Number),
         ((Some("limits"), "predict_bytes"), Kind::Number),

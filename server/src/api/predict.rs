@@ -17,7 +17,7 @@ use crate::problem::{Problem, Result};
 const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 const ROLLOUT_ID: HeaderName = HeaderName::from_static("x-rollout-id");
 
-/// Answers a prediction request of either form. A version in the path wins over one in the header.
+/// Answers a prediction request of any form. A version in the path wins over one in the header.
 pub async fn predict(
     app: &web::Data<App>,
     request: &HttpRequest,
@@ -75,7 +75,7 @@ async fn elsewhere(
 }
 
 /// The version that the header asks for.
-fn pin(request: &HttpRequest) -> Result<Pin> {
+pub(super) fn pin(request: &HttpRequest) -> Result<Pin> {
     let Some(value) = request.headers().get(MODEL_VERSION) else { return Ok(Pin::None) };
     let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     number
@@ -83,7 +83,8 @@ fn pin(request: &HttpRequest) -> Result<Pin> {
         .ok_or_else(|| Problem::bad_request("the header x-model-version must be a version's number"))
 }
 
-fn request_id(request: &HttpRequest) -> RequestId {
+/// The id that the middleware gave the request.
+pub(super) fn request_id(request: &HttpRequest) -> RequestId {
     use actix_web::HttpMessage;
     let id = request.extensions().get::<RequestId>().cloned();
     id.unwrap_or_else(|| RequestId(crate::telemetry::request_id(None)))
