@@ -32,7 +32,8 @@ async fn shop() -> Server {
 async fn each_line_gets_a_line() {
     let server = shop().await;
     let asked = sales(600, 4.0, 5);
-    let body: String = asked.iter().map(|sale| format!("{}\n", sale.record())).collect();
+    let records: Vec<String> = asked.iter().map(|sale| sale.record().to_string()).collect();
+    let body = records.join("\n");
     let answer = Answer::of(send(&server, body).await).await.unwrap();
     assert_eq!(answer.header("content-type"), Some(NDJSON));
     assert_eq!(answer.status, 200);
@@ -160,7 +161,7 @@ async fn exchange(server: &Server, count: usize) -> usize {
     let mut answers = send(server, Body::wrap_stream(pieces)).await.bytes_stream();
     let mut ends = 0;
     while let Some(piece) = answers.next().await {
-        ends += piece.unwrap().iter().filter(|byte| **byte == b'\n').count();
+        ends += String::from_utf8_lossy(&piece.unwrap()).matches('\n').count();
     }
     ends
 }

@@ -63,12 +63,13 @@ fn ids(body: &mut Vec<u8>, asked: &Asked) {
 /// Writes what was predicted for a row.
 fn one(body: &mut Vec<u8>, answered: &Answered, row: usize) {
     let signature = &answered.target.version.signature;
-    let said = prediction(signature, &answered.outputs, row);
-    if let Some(label) = said.label {
-        return json::value(body, label);
-    }
-    if let Some(output) = signature.roles.value.and_then(|place| answered.outputs.get(place)) {
+    let output = |role: Option<usize>| role.and_then(|place| answered.outputs.get(place));
+    if let Some(output) = output(signature.roles.label.or(signature.roles.value)) {
         return cells(body, output, row, true);
+    }
+    // A model that gives scores alone says its class by them.
+    if let Some(label) = prediction(signature, &answered.outputs, row).label {
+        return json::value(body, label);
     }
     if let [output] = answered.outputs.as_slice() {
         return cells(body, output, row, false);
@@ -87,11 +88,11 @@ fn one(body: &mut Vec<u8>, answered: &Answered, row: usize) {
 /// axes.
 fn cells(body: &mut Vec<u8>, output: &Tensor, row: usize, is_number: bool) {
     let (range, _) = friendly::cells(output, row);
-    match output.shape.get(1..) {
-        Some(axes) if !axes.is_empty() && !(is_number && range.len() == 1) => {
-            nested(body, output, range, axes);
-        }
-        _ => json::elements(body, &output.data, range),
+    let is_alone = is_number && range.len() == 1;
+    match output.shape.get(1..).unwrap_or_default() {
+        [] => json::elements(body, &output.data, range),
+        _ if is_alone => json::elements(body, &output.data, range),
+        axes => nested(body, output, range, axes),
     }
 }
 

@@ -126,10 +126,28 @@ fn name_of(table: &Table<'_, '_>, place: &Place) -> String {
 }
 
 /// The values of a column, or of the columns of an input, row by row.
+#[derive(Default)]
 struct Block<'a> {
     rows: usize,
     width: usize,
     cells: Vec<Cell<'a>>,
+}
+
+impl Block<'_> {
+    /// Ends a row that began after so many cells.
+    fn end_row(&mut self, start: usize, limit: usize) -> Result<(), String> {
+        let width = self.cells.len() - start;
+        if self.rows > 0 && width != self.width {
+            let (row, first) = (self.rows, self.width);
+            return Err(format!("row {row} has {width} values where the first has {first}"));
+        }
+        self.width = width;
+        self.rows += 1;
+        if self.rows > limit {
+            return Err(format!("more than {limit} rows; send them in several requests"));
+        }
+        Ok(())
+    }
 }
 
 struct BlockSeed {
@@ -137,9 +155,10 @@ struct BlockSeed {
 }
 
 impl BlockSeed {
-    #[expect(clippy::unnecessary_wraps, reason = "the visits of single values may fail elsewhere")]
-    fn single<'de, E: de::Error>(self, cell: Cell<'de>) -> Result<Block<'de>, E> {
-        Ok(Block { rows: 1, width: 1, cells: vec![cell] })
+    fn single<E: de::Error>(self, cell: Cell<'_>) -> Result<Block<'_>, E> {
+        let mut block = Block { cells: vec![cell], ..Block::default() };
+        block.end_row(0, self.limit).map_err(E::custom)?;
+        Ok(block)
     }
 }
 
@@ -161,26 +180,13 @@ impl<'de> Visitor<'de> for BlockSeed {
     single_values!(single);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut block = Block { rows: 0, width: 0, cells: Vec::new() };
+        let mut block = Block::default();
         loop {
-            let before = block.cells.len();
+            let start = block.cells.len();
             if sequence.next_element_seed(Element(&mut block.cells))?.is_none() {
                 return Ok(block);
             }
-            let width = block.cells.len() - before;
-            if block.rows > 0 && width != block.width {
-                let (row, first) = (block.rows, block.width);
-                let text = format!("row {row} has {width} values where the first has {first}");
-                return Err(de::Error::custom(text));
-            }
-            block.width = width;
-            block.rows += 1;
-            if block.rows > self.limit {
-                let limit = self.limit;
-                return Err(de::Error::custom(format!(
-                    "more than {limit} rows; send them in several requests"
-                )));
-            }
+            block.end_row(start, self.limit).map_err(<A::Error as de::Error>::custom)?;
         }
     }
 }
