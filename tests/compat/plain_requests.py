@@ -1,5 +1,6 @@
 """`requests` and nothing else: KServe's first protocol and streams of lines, with the answers of scikit-learn."""
 
+import gzip
 import json
 
 import numpy as np
@@ -51,6 +52,9 @@ with Chasqui() as chasqui:
     told = lines.pop(1001)
     check(told["line"] == 1002 and told["error"]["status"] == 400, f"the bad one is told: {told['error']['detail']}")
     check([line["label"] for line in lines] == expected * 10, "every other label is scikit-learn's")
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+    answer = session.post(url, data=packed, headers={"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"})
+    check([json.loads(line)["label"] for line in answer.text.splitlines()] == expected * 10, "the same, compressed")
     chances = [line["probabilities"]["si"] for line in lines[:200]]
     gap = np.abs(np.array(chances) - pipeline.predict_proba(table)[:, 1]).max()
     check(gap < 1e-5, f"every probability within {gap:.1e}")
