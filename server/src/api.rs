@@ -1,11 +1,14 @@
-//! Everything that is asked over HTTP: our own API, the Open Inference Protocol, health and metrics.
+//! Everything that is asked over HTTP: our own API, the protocols of other servers, health and metrics.
 //!
-//! Handlers parse, call, render. Errors are problems ([`crate::problem`]) until the last moment; only the
-//! protocol under `/v2` tells them in its own form.
+//! Handlers parse, call, render. Errors are problems ([`crate::problem`]) until the last moment; each protocol tells
+//! them in its own form.
 
 pub mod health;
 pub mod idempotency;
+pub mod kserve_v1;
 mod language;
+pub mod mlflow;
+pub mod ndjson;
 pub mod oip;
 pub mod predict;
 pub mod v1;
@@ -22,6 +25,8 @@ use crate::problem::{Problem, Result};
 pub fn routes(config: &mut ServiceConfig) {
     health::routes(config);
     oip::routes(config);
+    kserve_v1::routes(config);
+    mlflow::routes(config);
     config.service(v1::scope());
     pages::routes(config);
 }
@@ -48,7 +53,14 @@ pub fn bad_path(error: &actix_web::error::PathError) -> actix_web::Error {
 
 /// A problem in the form that callers of this path expect.
 pub fn in_dialect(path: &str, problem: &Problem) -> HttpResponse {
-    if path == "/v2" || path.starts_with("/v2/") { oip::error(problem) } else { problem.response() }
+    let is_below =
+        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match path {
+        _ if is_below("/v2") => oip::error(problem),
+        _ if is_below("/v1") => kserve_v1::error(problem),
+        _ if mlflow::has(path) => mlflow::error(problem),
+        _ => problem.response(),
+    }
 }
 
 /// 200 with JSON.

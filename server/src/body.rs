@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use actix_web::dev::Decompress;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
+use futures::stream::LocalBoxStream;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -29,11 +31,27 @@ pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) ->
             let inflated = Decompress::from_headers(payload, request.headers());
             collect(inflated, None, limit).await
         }
-        Some(other) => Err(Problem::unsupported_media(format!(
-            "the content encoding {:?} is not read; send gzip, deflate or none",
-            String::from_utf8_lossy(other)
-        ))),
+        Some(other) => Err(unknown_encoding(other)),
     }
+}
+
+/// A body in pieces, unpacked.
+pub type Pieces = LocalBoxStream<'static, std::result::Result<Bytes, PayloadError>>;
+
+/// The pieces of a body, as they come.
+pub fn pieces(request: &HttpRequest, payload: web::Payload) -> Result<Pieces> {
+    match request.headers().get(header::CONTENT_ENCODING).map(header::HeaderValue::as_bytes) {
+        None | Some(b"identity" | b"") => Ok(payload.boxed_local()),
+        Some(b"gzip" | b"deflate") => Ok(Decompress::from_headers(payload, request.headers()).boxed_local()),
+        Some(other) => Err(unknown_encoding(other)),
+    }
+}
+
+fn unknown_encoding(encoding: &[u8]) -> Problem {
+    Problem::unsupported_media(format!(
+        "the content encoding {:?} is not read; send gzip, deflate or none",
+        String::from_utf8_lossy(encoding)
+    ))
 }
 
 /// Reads a body as it came, compressed or not, of at most `limit` bytes.

@@ -50,6 +50,8 @@ pub struct Config {
     pub log: String,
     /// `json`, `text`, or `auto`: text on a terminal.
     pub log_format: LogFormat,
+    /// The service that `/invocations` asks when the request names none; by default the only one.
+    pub invocations_service: Option<String>,
     /// Whether cookies are only sent over TLS; to be set behind a TLS proxy.
     pub secure_cookies: bool,
     /// PEM file with the certificate and its chain; with `tls_key`, HTTPS is served instead of HTTP.
@@ -101,6 +103,7 @@ impl Default for Config {
             shutdown_seconds: 30,
             log: "info".into(),
             log_format: LogFormat::Auto,
+            invocations_service: None,
             secure_cookies: false,
             tls_certificate: None,
             tls_key: None,
@@ -249,7 +252,7 @@ enum Kind {
 
 type Key = (Option<&'static str>, &'static str);
 
-fn known_keys() -> [(Key, Kind); 28] {
+fn known_keys() -> [(Key, Kind); 29] {
     [
         ((None, "data_dir"), Kind::Text),
         ((None, "listen"), Kind::Text),
@@ -266,6 +269,7 @@ fn known_keys() -> [(Key, Kind); 28] {
         ((None, "shutdown_seconds"), Kind::Number),
         ((None, "log"), Kind::Text),
         ((None, "log_format"), Kind::Text),
+        ((None, "invocations_service"), Kind::Text),
         ((None, "secure_cookies"), Kind::Flag),
         ((None, "tls_certificate"), Kind::Text),
         ((None, "tls_key"), Kind::Text),

@@ -92,8 +92,7 @@ pub async fn handle(
 
 /// Whether a path needs no key.
 fn is_open(path: &str) -> bool {
-    path == "/metrics"
-        || path == "/login"
+    ["/metrics", "/login", "/ping", "/health", "/version"].contains(&path)
         || ["/health/", "/v2/health/", "/static/"].iter().any(|start| path.starts_with(start))
 }
 
@@ -102,7 +101,10 @@ fn is_prediction(method: &Method, path: &str) -> bool {
     let service = path.strip_prefix("/api/v1/services/").and_then(|rest| rest.strip_suffix("/predict"));
     // A service may be called `predict` too, and `PUT /api/v1/services/predict` changes it.
     let is_friendly = service.is_some_and(|service| !service.is_empty() && !service.contains('/'));
-    *method == Method::POST && (is_friendly || path.starts_with("/v2/models/") && path.ends_with("/infer"))
+    let is_v2 = path.starts_with("/v2/models/") && path.ends_with("/infer");
+    let is_v1 = path.starts_with("/v1/models/") && (path.ends_with(":predict") || path.ends_with(":explain"));
+    let is_mlflow = api::mlflow::has(path);
+    *method == Method::POST && (is_friendly || is_v2 || is_v1 || is_mlflow)
 }
 
 /// Whether the escapes of a path spell UTF-8; the router would read others as a replacement character, and two names
@@ -140,7 +142,8 @@ fn admit(app: &App, request: &ServiceRequest) -> Result<Option<Identity>, Proble
 /// A refusal in the dialect of the path; browsers are sent to sign in, those that sent a form to the first page after.
 fn refusal(request: &ServiceRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
-    let is_page = !path.starts_with("/api/") && !path.starts_with("/v2");
+    let is_program = ["/api/", "/v1", "/v2"].iter().any(|start| path.starts_with(start));
+    let is_page = !is_program && !api::mlflow::has(path);
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
     if problem.status() == StatusCode::UNAUTHORIZED && is_page && is_browser {
@@ -220,7 +223,16 @@ mod tests {
         {
             assert!(is_prediction(&Method::POST, path), "{path}");
         }
-        assert!(is_prediction(&Method::POST, "/v2/models/x/versions/3/infer"));
+        for path in [
+            "/v2/models/x/versions/3/infer",
+            "/v1/models/x:predict",
+            "/v1/models/x:explain",
+            "/invocations",
+            "/services/x/invocations",
+        ] {
+            assert!(is_prediction(&Method::POST, path), "{path}");
+            assert!(!is_prediction(&Method::PUT, path), "{path}");
+        }
         for path in ["/api/v1/services/predict", "/api/v1/services//predict", "/api/v1/services/a/b/predict"]
         {
             assert!(!is_prediction(&Method::POST, path), "{path}");
@@ -241,13 +253,28 @@ mod tests {
 
     #[test]
     fn only_health_metrics_and_the_sign_in_page_are_open() {
-        for open in
-            ["/health/live", "/health/ready", "/v2/health/ready", "/metrics", "/login", "/static/a.css"]
-        {
+        for open in [
+            "/health/live",
+            "/health",
+            "/ping",
+            "/version",
+            "/v2/health/ready",
+            "/metrics",
+            "/login",
+            "/static/a.css",
+        ] {
             assert!(is_open(open), "{open}");
         }
-        for closed in ["/", "/v2", "/api/v1/models", "/metrics/x", "/health", "/api/health/live", "//metrics"]
-        {
+        for closed in [
+            "/",
+            "/v2",
+            "/api/v1/models",
+            "/metrics/x",
+            "/invocations",
+            "/v1/models",
+            "/api/health/live",
+            "//metrics",
+        ] {
             assert!(!is_open(closed), "{closed}");
         }
     }

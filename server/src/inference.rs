@@ -6,20 +6,30 @@
 mod cell;
 mod execute;
 mod expect;
+mod foreign;
 mod friendly;
 pub mod hash;
 mod infer;
 mod json;
+pub mod lines;
 mod loader;
+mod mlflow;
+mod nested;
 mod observe;
+mod predicted;
+pub mod probe;
+mod python_json;
 mod queue;
 mod records;
 mod repository;
 mod route;
+mod rows;
 mod schema;
 pub mod snapshot;
 pub mod statistics;
 mod store;
+mod stream;
+mod table;
 pub mod tensors;
 mod turn;
 
@@ -36,11 +46,14 @@ use tokio::task::JoinHandle;
 
 pub use self::execute::Call;
 pub use self::infer::{Ask, Inferred, JsonAnswer, Outcome, Output};
+use self::lines::Line;
 use self::loader::Loader;
 pub use self::loader::POLL;
+pub use self::mlflow::Written;
 use self::observe::{Event, Observer};
 pub use self::repository::IndexEntry;
 pub use self::route::{Pin, pinned};
+use self::rows::Inquiry;
 use self::snapshot::{Entry, RoutingTable, ServiceRoute};
 use self::tensors::InferRequest;
 pub use self::turn::Turn;
@@ -77,6 +90,13 @@ struct Tasks {
     writer: JoinHandle<()>,
 }
 
+/// The line that tells a problem in a stream, from this line on when it is the last.
+pub fn fault_line(number: u64, problem: &Problem) -> Vec<u8> {
+    let mut line = Vec::new();
+    stream::fault(&mut line, number, problem);
+    line
+}
+
 /// An answer, ready to be sent.
 #[derive(Debug)]
 pub struct Answer {
@@ -93,6 +113,10 @@ pub struct Answer {
 pub enum Form {
     /// Records with named fields.
     Records,
+    /// Rows or columns of KServe v1.
+    KserveV1,
+    /// A body of MLflow's scoring server.
+    Mlflow(Written),
 }
 
 impl Inference {
@@ -156,7 +180,8 @@ impl Inference {
             Pin::None => &route.stable,
             Pin::Version(number) => pinned(route, number)?,
         };
-        self.turns.wait(&target.version).await
+        let turn = self.turns.wait(&target.version).await;
+        turn.inspect_err(|problem| self.metrics.refuse(route.name.as_str(), problem.code()))
     }
 
     /// Answers a request. Blocks for as long as the model computes.
@@ -168,8 +193,11 @@ impl Inference {
         pin: Pin,
         call: &Call<'_>,
     ) -> Result<Answer, Problem> {
+        let inquiry = Inquiry { inference: self, route, pin, call: *call };
         let answered = match form {
-            Form::Records => friendly::answer(self, route, body, pin, call),
+            Form::Records => friendly::answer(inquiry, body),
+            Form::KserveV1 => foreign::answer_v1(&inquiry, body),
+            Form::Mlflow(written) => mlflow::answer(&inquiry, written, body),
         };
         answered.inspect_err(|problem| self.metrics.refuse(route.name.as_str(), problem.code()))
     }
@@ -184,6 +212,23 @@ impl Inference {
     ) -> Result<Inferred<T>, Problem> {
         let inferred = infer::answer(self, ask, read, write);
         inferred.inspect_err(|problem| self.metrics.refuse(ask.route.name.as_str(), problem.code()))
+    }
+
+    /// Whether a request with lines of records can be answered by this service: what would refuse every one of them.
+    pub fn takes_lines(&self, route: &Arc<ServiceRoute>, pin: Pin, call: &Call<'_>) -> Result<(), Problem> {
+        Inquiry { inference: self, route, pin, call: *call }.records_only().map(drop)
+    }
+
+    /// Answers lines with one record each by as many lines. Blocks for as long as the model computes.
+    pub fn answer_lines(
+        &self,
+        route: &Arc<ServiceRoute>,
+        lines: &[Line],
+        pin: Pin,
+        call: &Call<'_>,
+        is_spanish: bool,
+    ) -> Result<Vec<u8>, Problem> {
+        stream::answer(&Inquiry { inference: self, route, pin, call: *call }, lines, is_spanish)
     }
 
     /// The present instant of the registry's clock.

@@ -54,7 +54,7 @@ fn read() -> Route {
 fn is_for_people(context: &GuardContext<'_>) -> bool {
     let head: &RequestHead = context.head();
     let is_read = matches!(head.method, Method::GET | Method::HEAD);
-    let is_program = ["/api/", "/v2/"].iter().any(|start| head.uri.path().starts_with(start));
+    let is_program = ["/api/", "/v1/", "/v2/"].iter().any(|start| head.uri.path().starts_with(start));
     let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     is_read && !is_program && accept.is_some_and(|accept| accept.contains("text/html"))
 }

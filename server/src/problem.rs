@@ -224,9 +224,8 @@ impl Problem {
         self.retry_after
     }
 
-    /// The response with `application/problem+json`.
-    pub fn response(&self) -> HttpResponse {
-        let document = Document {
+    fn document(&self) -> Document<'_> {
+        Document {
             r#type: format!("urn:chasqui:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -235,11 +234,23 @@ impl Problem {
             place: self.place.as_ref(),
             errors: self.faults.as_ref().map(|faults| faults.errors.as_slice()),
             error_count: self.faults.as_ref().map(|faults| faults.count),
-        };
+        }
+    }
+
+    /// Writes the document.
+    pub fn write(&self, body: &mut Vec<u8>) {
+        // Writing into a vector cannot fail, and texts and numbers are always valid JSON.
+        let _ = serde_json::to_writer(body, &self.document());
+    }
+
+    /// The response with `application/problem+json`.
+    pub fn response(&self) -> HttpResponse {
+        let mut body = Vec::new();
+        self.write(&mut body);
         let mut response = HttpResponse::build(self.status);
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
         self.add_headers(&mut response);
-        response.body(serde_json::to_vec(&document).unwrap_or_default())
+        response.body(body)
     }
 
     /// The headers that go with the status, in whatever dialect the body is.

@@ -238,6 +238,23 @@ async fn a_key_stays_with_its_version_whatever_happens_to_the_server() {
     for (key, answer) in keys.iter().zip(answers["predictions"].as_array().unwrap()) {
         assert_eq!(answer["version"].to_string(), before[key]);
     }
+    // So is each line of a stream, and each row of a table.
+    let lines: Vec<String> = keys.iter().map(|key| record(key).to_string()).collect();
+    let (path, body) = ("/api/v1/services/ventas/predict", lines.join("\n").into_bytes());
+    let answers = server.send(reqwest::Method::POST, path, "application/x-ndjson", body).await.text();
+    for (key, line) in keys.iter().zip(answers.lines()) {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(answer["version"].to_string(), before[key], "{answer}");
+    }
+    let table = json!({ "dataframe_records": keys.iter().map(record).collect::<Vec<_>>() });
+    let answers = server.post("/services/ventas/invocations", &table).await;
+    assert_eq!(answers.header("x-model-version"), Some("1,2"));
+    let ids = answers.ok()["prediction_ids"].as_array().unwrap().clone();
+    for (key, id) in keys.iter().zip(&ids) {
+        let found = server.get(&format!("/api/v1/predictions/{}", text(id))).await.ok();
+        assert_eq!(found["key"], *key, "{found}");
+        assert_eq!(found["version"].to_string(), before[key], "{found}");
+    }
 }
 
 async fn versions_of(server: &Server, keys: &[String]) -> BTreeMap<String, String> {

@@ -5,16 +5,20 @@ use actix_web::http::header;
 
 use crate::problem::Problem;
 
-/// A problem in the language of the request: `?lang=`, else `Accept-Language` (RFC 9110, 12.5.4).
+/// A problem in the language of the request.
 pub(super) fn told_to(request: &HttpRequest, problem: Problem) -> Problem {
+    if is_spanish(request) { problem.in_spanish() } else { problem }
+}
+
+/// Whether a request asks for Spanish: `?lang=`, else `Accept-Language` (RFC 9110, 12.5.4).
+pub(super) fn is_spanish(request: &HttpRequest) -> bool {
     let mut query = url::form_urlencoded::parse(request.query_string().as_bytes());
     let chosen = query.find(|(name, _)| name == "lang");
     let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let is_spanish = match &chosen {
+    match &chosen {
         Some((_, tag)) => is(tag, "es"),
         None => accepted.is_some_and(prefers_spanish),
-    };
-    if is_spanish { problem.in_spanish() } else { problem }
+    }
 }
 
 /// Whether a tag is of a language: `es-EC` is of `es`.

@@ -17,7 +17,7 @@ use crate::problem::{Problem, Result};
 pub(super) const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 pub(super) const ROLLOUT_ID: HeaderName = HeaderName::from_static("x-rollout-id");
 
-/// Answers a prediction request of either form. A version in the path wins over one in the header.
+/// Answers a prediction request of any form. A version in the path wins over one in the header.
 pub async fn predict(
     app: &web::Data<App>,
     request: &HttpRequest,
@@ -69,9 +69,7 @@ async fn elsewhere(
     pin: Pin,
     id: RequestId,
 ) -> Result<Answer> {
-    let turn = app.inference.turn(&route, pin).await.inspect_err(|problem| {
-        app.metrics.refuse(route.name.as_str(), problem.code());
-    })?;
+    let turn = app.inference.turn(&route, pin).await?;
     let app = app.clone();
     let answered = web::block(move || {
         let answer = answer(&app, &route, &body, form, pin, &id);
@@ -91,6 +89,7 @@ pub(super) fn pin(request: &HttpRequest) -> Result<Pin> {
         .ok_or_else(|| Problem::bad_request("the header x-model-version must be a version's number"))
 }
 
+/// The id that the middleware gave the request.
 pub(super) fn request_id(request: &HttpRequest) -> RequestId {
     use actix_web::HttpMessage;
     let id = request.extensions().get::<RequestId>().cloned();

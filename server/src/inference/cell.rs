@@ -137,6 +137,12 @@ impl fmt::Display for Cell<'_> {
     }
 }
 
+impl From<u64> for Cell<'_> {
+    fn from(number: u64) -> Self {
+        i64::try_from(number).map_or(Cell::Number(number as f64), Cell::Integer)
+    }
+}
+
 impl<'de> Deserialize<'de> for Cell<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CellVisitor)
@@ -165,7 +171,7 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(number).map_or(Cell::Number(number as f64), Cell::Integer))
+        Ok(Cell::from(number))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {

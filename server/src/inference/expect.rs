@@ -34,6 +34,14 @@ pub struct Expected {
     personal: Vec<String>,
 }
 
+/// Reads a text in every format and puts it right where that can be done: what is normal then must stay so.
+pub(super) fn read_formats(text: &str) {
+    for format in format::ALL {
+        let Some(normal) = format::normal(format, text) else { continue };
+        assert_eq!(format::normal(format, &normal).as_ref(), Some(&normal), "{format:?} of {text:?}");
+    }
+}
+
 impl Expected {
     /// Compiles what a configuration declares; `None` when it declares nothing. A field that this version does not
     /// have is passed over: the version's contract is checked elsewhere.

@@ -27,6 +27,44 @@ pub(super) struct Records<'a> {
     row_keys: Vec<Option<Cow<'a, str>>>,
 }
 
+impl<'a> Records<'a> {
+    /// No records yet.
+    pub(super) fn new() -> Self {
+        Self { cells: Vec::new(), rows: 0, explain: false, at: None, key: None, row_keys: Vec::new() }
+    }
+
+    /// Makes all records about one entity.
+    pub(super) fn set_key(&mut self, key: Option<Cow<'a, str>>) {
+        self.key = key;
+    }
+
+    /// Notes the key of the next record, where the service has keys that are not fields.
+    pub(super) fn push_key(&mut self, key: Option<Cow<'a, str>>) {
+        self.row_keys.push(key);
+    }
+
+    /// Each record on its own.
+    pub(super) fn into_each(self, schema: &Schema) -> impl Iterator<Item = Self> {
+        let width = schema.fields.len();
+        let (mut cells, mut keys) = (self.cells.into_iter(), self.row_keys.into_iter());
+        (0..self.rows).map(move |_| Self {
+            cells: cells.by_ref().take(width).collect(),
+            rows: 1,
+            explain: self.explain,
+            at: self.at,
+            key: self.key.clone(),
+            row_keys: keys.by_ref().take(1).collect(),
+        })
+    }
+
+    /// Adds the records of another request.
+    pub(super) fn append(&mut self, other: Self) {
+        self.cells.extend(other.cells);
+        self.row_keys.extend(other.row_keys);
+        self.rows += other.rows;
+    }
+}
+
 impl Records<'_> {
     /// The key of the entity that a record is about: the request's, else the record's own.
     pub(super) fn key(&self, schema: &Schema, row: usize) -> Option<Cow<'_, str>> {
@@ -63,10 +101,35 @@ const MEMBERS: [&str; 5] = ["records", "key", "context", "explain", "at"];
 
 /// What is wrong with a record; the parser's own error cannot carry it.
 #[derive(Debug, Default)]
-struct Fault {
-    record: Option<usize>,
-    field: Option<String>,
-    reason: Option<String>,
+pub(super) struct Fault {
+    /// Position of the record.
+    pub record: Option<usize>,
+    /// The field's name.
+    pub field: Option<String>,
+    /// Why; the parser's own words when there are none.
+    pub reason: Option<String>,
+}
+
+impl Fault {
+    /// The problem that ended the reading of `what`.
+    pub(super) fn problem(self, error: &serde_json::Error, what: &str) -> Problem {
+        if !error.is_data() {
+            return Problem::bad_request(format!("{what} is not valid JSON: {error}"));
+        }
+        let reason = self.reason.clone().unwrap_or_else(|| reason(error));
+        self.because(&reason)
+    }
+
+    /// The problem with this reason.
+    pub(super) fn because(self, reason: &str) -> Problem {
+        let sentence = match (&self.record, &self.field) {
+            (Some(record), Some(field)) => format!("record {record}, field `{field}`: {reason}"),
+            (Some(record), None) => format!("record {record}: {reason}"),
+            (None, Some(field)) => format!("field `{field}`: {reason}"),
+            (None, None) => return Problem::unprocessable(reason),
+        };
+        Problem::unprocessable(sentence).at(self.record, self.field.as_deref())
+    }
 }
 
 /// Reads a request with at most `limit` records.
@@ -78,20 +141,19 @@ pub(super) fn parse<'a>(body: &'a [u8], schema: &Schema, limit: usize) -> Result
         deserializer.end()?;
         Ok(records)
     });
-    let error = match parsed {
-        Ok(records) => return Ok(records),
-        Err(error) => error,
-    };
-    if !error.is_data() {
-        return Err(Problem::bad_request(format!("the body is not valid JSON: {error}")));
-    }
-    let reason = fault.reason.unwrap_or_else(|| reason(&error));
-    let sentence = match (&fault.record, &fault.field) {
-        (Some(record), Some(field)) => format!("record {record}, field `{field}`: {reason}"),
-        (Some(record), None) => format!("record {record}: {reason}"),
-        _ => reason,
-    };
-    Err(Problem::unprocessable(sentence).at(fault.record, fault.field.as_deref()))
+    parsed.map_err(|error| fault.problem(&error, "the body"))
+}
+
+/// Reads a record that stands alone, as a line of a stream does.
+pub(super) fn parse_one<'a>(line: &'a [u8], schema: &Schema) -> Result<Records<'a>, Problem> {
+    let mut fault = Fault::default();
+    let mut request = Records::new();
+    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let seed = RecordSeed { schema, fault: &mut fault, request: &mut request, start: 0, is_beyond: false };
+    let parsed = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    parsed.map_err(|error| fault.problem(&error, "the line"))?;
+    request.rows = 1;
+    Ok(request)
 }
 
 /// The parser's message without its position, which says little in one long line.
@@ -122,8 +184,7 @@ impl<'de> Visitor<'de> for RequestSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut request =
-            Records { cells: Vec::new(), rows: 0, explain: false, at: None, key: None, row_keys: Vec::new() };
+        let mut request = Records::new();
         let mut seen: [bool; MEMBERS.len()] = [false; MEMBERS.len()];
         while let Some(Text(name)) = map.next_key()? {
             let Some(member) = MEMBERS.iter().position(|known| *known == name) else {

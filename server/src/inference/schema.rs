@@ -167,7 +167,8 @@ impl InputPlan {
     }
 }
 
-fn collect<'a, 'c: 'a>(
+/// The elements of a tensor of this type.
+pub(super) fn collect<'a, 'c: 'a>(
     cells: impl Iterator<Item = &'a Cell<'c>>,
     datatype: DataType,
     count: usize,

@@ -30,6 +30,15 @@ pub struct RoutingTable {
     pub services: HashMap<String, Entry>,
 }
 
+impl RoutingTable {
+    /// The names of all services, in order.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.services.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
 /// A service that exists.
 #[derive(Debug, Clone)]
 pub enum Entry {

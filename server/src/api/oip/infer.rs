@@ -73,8 +73,14 @@ async fn elsewhere(
     app: &web::Data<App>,
     asked: Request,
 ) -> std::result::Result<Inferred<JsonAnswer>, Problem> {
+    let turn = app.inference.turn(&asked.route, asked.pin).await?;
     let app = app.clone();
-    let answered = web::block(move || answer(&app, &asked)).await;
+    let answered = web::block(move || {
+        let answer = answer(&app, &asked);
+        drop(turn);
+        answer
+    })
+    .await;
     answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
 }
 

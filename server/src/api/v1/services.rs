@@ -7,7 +7,7 @@ use chasqui_registry::service::{Service, ServiceConfig};
 use serde::Serialize;
 
 use super::{Paging, Why};
-use crate::api::{ok, predict as prediction};
+use crate::api::{ndjson, ok, predict as prediction};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::body::{Json, Query};
@@ -118,5 +118,8 @@ pub(super) async fn predict(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
+    if ndjson::is_ndjson(&request) {
+        return ndjson::predict(&app, &request, payload, &name).await;
+    }
     prediction::predict(&app, &request, payload, &name, Form::Records, None).await
 }

@@ -43,8 +43,14 @@ pub(super) async fn answer(
     if !is_heavy {
         return run(app, caller, question);
     }
+    let turn = app.inference.turn(&question.route, question.pin).await?;
     let (app, caller) = (Arc::clone(app), caller.clone());
-    let answered = tokio::task::spawn_blocking(move || run(&app, &caller, question)).await;
+    let answered = tokio::task::spawn_blocking(move || {
+        let answered = run(&app, &caller, question);
+        drop(turn);
+        answered
+    })
+    .await;
     answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
 }
 

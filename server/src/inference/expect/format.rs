@@ -14,6 +14,23 @@ mod province;
 
 use chasqui_registry::service::Format;
 
+/// Every format.
+pub(super) const ALL: [Format; 13] = [
+    Format::Cedula,
+    Format::Ruc,
+    Format::RucChecked,
+    Format::Phone,
+    Format::MobilePhone,
+    Format::FixedPhone,
+    Format::Plate,
+    Format::ProvinceCode,
+    Format::ProvinceName,
+    Format::DateIso,
+    Format::DateDmy,
+    Format::DecimalComma,
+    Format::Email,
+];
+
 /// How well a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -98,22 +115,6 @@ fn without(text: &str, dropped: &[char]) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    const ALL: [Format; 13] = [
-        Format::Cedula,
-        Format::Ruc,
-        Format::RucChecked,
-        Format::Phone,
-        Format::MobilePhone,
-        Format::FixedPhone,
-        Format::Plate,
-        Format::ProvinceCode,
-        Format::ProvinceName,
-        Format::DateIso,
-        Format::DateDmy,
-        Format::DecimalComma,
-        Format::Email,
-    ];
 
     #[test]
     fn province_numbers() {

@@ -1,0 +1,83 @@
+//! KServe's first protocol: `/v1/models`, `:predict` and `:explain`; a model's name in it is a service's name here.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde_json::json;
+
+use super::{health, predict, resource};
+use crate::app::App;
+use crate::inference::Form;
+use crate::problem::Problem;
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/v1/models", "GET").get(list))
+        .service(resource("/v1/models/{model}:predict", "POST").post(answer))
+        .service(resource("/v1/models/{model}:explain", "POST").post(explain))
+        .service(resource("/v1/models/{model}", "GET").get(ready));
+}
+
+/// An error as the protocol tells it.
+#[derive(Debug)]
+pub struct V1Error(Problem);
+
+impl From<Problem> for V1Error {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl std::fmt::Display for V1Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl ResponseError for V1Error {
+    fn error_response(&self) -> HttpResponse {
+        error(&self.0)
+    }
+}
+
+/// A problem as the protocol tells it: `{"error": "…"}`, with 400 for every wrong input.
+pub fn error(problem: &Problem) -> HttpResponse {
+    let status = match problem.status() {
+        StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+        status => status,
+    };
+    let mut response = HttpResponse::build(status);
+    problem.add_headers(&mut response);
+    response.json(json!({ "error": problem.detail() }))
+}
+
+type Result<T> = std::result::Result<T, V1Error>;
+
+async fn list(app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "models": app.inference.table().names() }))
+}
+
+async fn ready(app: web::Data<App>, model: web::Path<String>) -> Result<HttpResponse> {
+    match app.inference.route(&model) {
+        Ok(_) => Ok(HttpResponse::Ok().json(json!({ "name": *model, "ready": true }))),
+        Err(problem) if problem.status().is_server_error() => {
+            Ok(health::status(false)
+                .json(json!({ "name": *model, "ready": false, "error": problem.detail() })))
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+async fn answer(
+    app: web::Data<App>,
+    model: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    Ok(predict::predict(&app, &request, payload, &model, Form::KserveV1, None).await?)
+}
+
+async fn explain(app: web::Data<App>, model: web::Path<String>) -> Result<HttpResponse> {
+    app.inference.route(&model)?;
+    Err(Problem::unsupported("explanations are not offered for this model; ask :predict").into())
+}
