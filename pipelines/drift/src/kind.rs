@@ -5,11 +5,13 @@
 //! describes one that the scan or the performance has found.
 
 mod shape;
+mod weekday;
 
 use serde::{Deserialize, Serialize};
 
 use crate::stream::{Adwin, AdwinSettings, Cut, Signal};
 use shape::{Fit, fits};
+pub use weekday::without_weekdays;
 
 /// Fewer windows than this tell no kinds apart.
 pub const MIN_WINDOWS: usize = 6;
