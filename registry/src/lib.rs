@@ -7,10 +7,12 @@
 pub mod alias;
 pub mod artifact;
 pub mod audit;
+pub mod calendar;
 pub mod clock;
 pub mod dataset;
 pub mod db;
 mod error;
+pub mod estimator;
 pub mod idempotency;
 pub mod model;
 pub mod name;

@@ -2,6 +2,7 @@
 
 mod config;
 mod expectation;
+mod worth;
 
 use chasqui_runtime::Signature;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 
 pub use config::{MonitorPolicy, Routing, ServiceConfig, Target};
+pub use worth::{Groups, Worth};
 pub use expectation::{Category, Expectations, FieldExpectation, Format, Mode, loosely};
 
 use crate::db::Tx;

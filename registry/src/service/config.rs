@@ -4,6 +4,7 @@ use chasqui_runtime::Signature;
 use serde::{Deserialize, Serialize};
 
 use super::expectation::Expectations;
+use super::worth::{Groups, Worth};
 use crate::name::{AliasName, ModelName, check_text};
 use crate::{Error, Result};
 
@@ -40,6 +41,12 @@ pub struct ServiceConfig {
     /// What is expected of the fields of a request beyond the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expectations: Option<Expectations>,
+    /// What answers are worth in dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+    /// The groups that answers are compared for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
 }
 
 /// Which versions answer.
@@ -103,6 +110,8 @@ impl ServiceConfig {
             slo_ms: default_slo_ms(),
             monitor: MonitorPolicy::default(),
             expectations: None,
+            worth: None,
+            groups: None,
         }
     }
 
@@ -125,11 +134,18 @@ impl ServiceConfig {
         }
         distinct("monitor.ignore", &self.monitor.ignore)?;
         self.expectations.as_ref().map_or(Ok(()), Expectations::check)?;
+        self.worth.as_ref().map_or(Ok(()), Worth::check)?;
+        self.groups.as_ref().map_or(Ok(()), |groups| groups.check(&self.personal))?;
         self.check_fields()
     }
 
     /// Checks what depends on the model that answers.
     pub(super) fn check_fit(&self, signature: &Signature) -> Result<()> {
+        if let Some(groups) = &self.groups
+            && !signature.features.iter().any(|feature| feature.name == groups.column)
+        {
+            return Err(Error::Invalid(format!("`groups.column` names `{}`, which is no input", groups.column)));
+        }
         let Some(expectations) = &self.expectations else { return Ok(()) };
         expectations.check_fit(signature, self.key_field.as_deref())
     }
