@@ -191,7 +191,7 @@ pub(super) static EN: Texts = Texts {
 
     runs: "Retrainings",
     no_runs: "No retraining so far.",
-    triggers: ["change in the data", "schedule", "by hand"],
+    triggers: ["change in the data", "schedule", "by hand", "lower performance"],
     gate_better: "Better than version {champion}",
     gate_worse: "Not better than version {champion}",
     gate_undecided: "Cannot be told from version {champion}",

@@ -191,7 +191,7 @@ pub(super) static ES: Texts = Texts {
 
     runs: "Reentrenamientos",
     no_runs: "Ningún reentrenamiento hasta ahora.",
-    triggers: ["cambio en los datos", "calendario", "a mano"],
+    triggers: ["cambio en los datos", "calendario", "a mano", "desempeño más bajo"],
     gate_better: "Es mejor que la versión {champion}",
     gate_worse: "No es mejor que la versión {champion}",
     gate_undecided: "No se distingue de la versión {champion}",

@@ -105,8 +105,8 @@ async fn a_window_without_a_successor_waits_for_its_end(fixture: &Fixture) {
     fixture.clock.advance_seconds(4);
     let due = monitor::due(registry, &found).await.unwrap();
     assert_eq!(due.len(), 1);
-    let verdict = monitor::judge(registry, &found, &due[0]).await.unwrap().unwrap();
-    let again = monitor::judge(registry, &found, &due[0]).await.unwrap().unwrap();
+    let verdict = monitor::judge(registry, Some(&fixture.log), &found, &due[0]).await.unwrap().unwrap();
+    let again = monitor::judge(registry, Some(&fixture.log), &found, &due[0]).await.unwrap().unwrap();
     assert_eq!(verdict.id, again.id, "a window is judged once");
     assert!(monitor::due(registry, &found).await.unwrap().is_empty());
 }

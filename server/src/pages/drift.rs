@@ -118,6 +118,7 @@ fn importance(column: &FeatureDrift) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use chasqui_drift::{Bin, ColumnKind, Summary};
+    use chasqui_pipelines::monitor::Assessment;
     use chasqui_registry::Micros;
     use chasqui_report::Language;
 
@@ -180,6 +181,7 @@ pub(super) mod tests {
             window_end: start.plus_seconds(7 * 86_400),
             drifted: verdict.drifted,
             verdict,
+            assessment: Assessment::default(),
             created_at: start,
         }
     }

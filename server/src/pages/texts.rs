@@ -196,7 +196,7 @@ pub(super) struct Texts {
     // Runs, jobs and reports.
     pub(super) runs: &'static str,
     pub(super) no_runs: &'static str,
-    pub(super) triggers: [&'static str; 3],
+    pub(super) triggers: [&'static str; 4],
     pub(super) gate_better: &'static str,
     pub(super) gate_worse: &'static str,
     pub(super) gate_undecided: &'static str,
