@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use chasqui_drift::groups::{GroupDays, group_shifts};
-use chasqui_drift::kind::{ChangeKind, describe, without_weekdays};
+use chasqui_drift::kind::{ChangeKind, describe_since, without_weekdays};
 use chasqui_drift::{ColumnKind, DriftVerdict, FeatureDrift};
 use chasqui_registry::prediction_log::{Log, PredictionRange};
 use chasqui_registry::{Micros, Registry};
@@ -137,7 +137,8 @@ impl DailyHistory {
         let begins = means.iter().position(|mean| mean.is_finite()).unwrap_or(means.len());
         let means = &means[begins..];
         let changed = (watch.look.max(1) * self.window).min(means.len());
-        let description = describe(&without_weekdays(means, means.len() - changed));
+        let calm = means.len() - changed;
+        let description = describe_since(&without_weekdays(means, calm), calm.saturating_sub(self.window));
         let began = description.began.filter(|_| dated(description.kind)).and_then(|began| {
             let date = |place: usize| self.date(begins + place);
             Some(ChangeInterval {
