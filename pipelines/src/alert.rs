@@ -171,7 +171,9 @@ pub(crate) async fn gather(tx: &mut Tx, at: Micros, service: &str, items: Vec<Va
         return Ok(());
     };
     let mut body: Value = serde_json::from_str(&known.try_get::<String, _>("body")?)?;
-    let Some(all) = body["items"].as_array_mut() else { return Err(Error::internal("a digest without items")) };
+    let Some(all) = body["items"].as_array_mut() else {
+        return Err(Error::internal("a digest without items"));
+    };
     all.extend(items);
     let title = digest_title(service, all.len());
     // What is added is news: the digest is open again.

@@ -267,7 +267,8 @@ impl Registry {
 
     /// When the last outcome of any service came.
     pub async fn latest_outcome(&self) -> Result<Option<Micros>> {
-        let row = sqlx::query("SELECT MAX(received_at) AS latest FROM outcomes").fetch_one(self.db.pool()).await?;
+        let row =
+            sqlx::query("SELECT MAX(received_at) AS latest FROM outcomes").fetch_one(self.db.pool()).await?;
         Ok(row.try_get::<Option<i64>, _>("latest")?.map(Micros))
     }
 

@@ -10,8 +10,8 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 
 pub use config::{MonitorPolicy, Routing, ServiceConfig, Target};
-pub use worth::{Groups, Worth};
 pub use expectation::{Category, Expectations, FieldExpectation, Format, Mode, loosely};
+pub use worth::{Groups, Worth};
 
 use crate::db::Tx;
 use crate::name::{Actor, AliasName, ModelName, ServiceName};

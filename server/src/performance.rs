@@ -6,9 +6,9 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use chasqui_pipelines::monitor::performance::{StoredPerformance, windows};
+use chasqui_registry::Micros;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::prediction_log::{PredictionRange, count_predictions, labelled};
-use chasqui_registry::Micros;
 use serde::Serialize;
 
 use crate::app::App;

@@ -108,7 +108,8 @@ impl DailyHistory {
             if !groups.contains_key(group) && groups.len() >= MOST_GROUPS {
                 continue;
             }
-            groups.entry(group.to_owned()).or_insert_with(|| vec![Mean::default(); self.days])[day].add(*value);
+            groups.entry(group.to_owned()).or_insert_with(|| vec![Mean::default(); self.days])[day]
+                .add(*value);
         }
         if day < self.days - self.window {
             self.pairs.add(values);
@@ -269,12 +270,14 @@ pub(super) async fn read(
 fn add_rows(history: &mut DailyHistory, logged: &Logged, group: Option<&str>) {
     let columns: Vec<Option<&ColumnData>> =
         history.watches.iter().map(|watch| logged.inputs.column(&watch.column)).collect();
-    let columns: Vec<(Watch, Option<&ColumnData>)> = history.watches.clone().into_iter().zip(columns).collect();
+    let columns: Vec<(Watch, Option<&ColumnData>)> =
+        history.watches.clone().into_iter().zip(columns).collect();
     let groups = group.and_then(|group| logged.inputs.column(group));
     let mut values = vec![f64::NAN; columns.len()];
     for row in 0..logged.rows() {
         for (value, (watch, data)) in values.iter_mut().zip(&columns) {
-            *value = if watch.is_answer { answer(watch, logged, row) } else { cell(&watch.signal, *data, row) };
+            *value =
+                if watch.is_answer { answer(watch, logged, row) } else { cell(&watch.signal, *data, row) };
         }
         let name = groups.and_then(|data| text(data, row));
         history.add(Micros(logged.at[row]), &values, name.as_deref());

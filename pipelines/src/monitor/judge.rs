@@ -150,7 +150,8 @@ impl Judged<'_> {
 
     async fn faults(&self, verdict: &DriftVerdict) -> Result<Vec<Fault>> {
         let last = self.windows.last();
-        let mut faults = last.map_or_else(Vec::new, |window| column_faults(&self.profile, window, &self.policy));
+        let mut faults =
+            last.map_or_else(Vec::new, |window| column_faults(&self.profile, window, &self.policy));
         for column in verdict.features.iter().filter(|column| column.missing_changed) {
             let is_known = |fault: &Fault| fault.column.as_ref() == Some(&column.name);
             if !faults.iter().any(is_known) {
@@ -255,7 +256,27 @@ fn grouped(
         severity,
     };
     let alarms: Vec<Alarm> = columns.iter().map(alarm).collect();
-    incidents(&alarms, &history.map(DailyHistory::correlations).unwrap_or_default())
+    incidents(&alarms, &together(verdict, &alarms, history))
+}
+
+/// Which alarms belong together: columns that are correlated, and the model's answers, which follow from its inputs,
+/// with the strongest of those. Without a history nothing is known of columns, and all are one incident.
+fn together(
+    verdict: &DriftVerdict,
+    alarms: &[Alarm],
+    history: Option<&DailyHistory>,
+) -> Vec<(usize, usize, f64)> {
+    let Some(history) = history else {
+        return (1..alarms.len()).map(|other| (0, other, 1.0)).collect();
+    };
+    let mut pairs = history.correlations();
+    let is_answer = |alarm: &Alarm| verdict.prediction.as_ref().is_some_and(|own| own.name == alarm.column);
+    if let (Some(answers), Some(input)) =
+        (alarms.iter().position(is_answer), alarms.iter().position(|alarm| !is_answer(alarm)))
+    {
+        pairs.push((answers, input, 1.0));
+    }
+    pairs
 }
 
 fn named<'a>(verdict: &'a DriftVerdict, name: &str) -> Option<&'a FeatureDrift> {

@@ -77,9 +77,14 @@ fn of_faults(stored: &StoredVerdict, before: Option<&StoredVerdict>) -> Option<N
     } else {
         (Gravity::Attention, Severity::Atencion)
     };
-    let columns = new.iter().map(|fault| fault.column.clone().unwrap_or_else(|| fault.check.name().to_owned()));
+    let columns =
+        new.iter().map(|fault| fault.column.clone().unwrap_or_else(|| fault.check.name().to_owned()));
     Some(Notice {
-        incident: Incident { columns: columns.collect(), priority: stored.assessment.dollars, severity: gravity },
+        incident: Incident {
+            columns: columns.collect(),
+            priority: stored.assessment.dollars,
+            severity: gravity,
+        },
         alert: NewAlert {
             service: stored.service.clone(),
             kind: Kind::Data,
@@ -130,7 +135,8 @@ fn drifted(stored: &StoredVerdict, column: &str) -> bool {
 
 /// The inputs of an incident: the model's answers are no input.
 fn features(stored: &StoredVerdict, incident: &Incident) -> Vec<String> {
-    let answers = stored.verdict.prediction.as_ref().filter(|answers| answers.drifted).map(|answers| &answers.name);
+    let answers =
+        stored.verdict.prediction.as_ref().filter(|answers| answers.drifted).map(|answers| &answers.name);
     incident.columns.iter().filter(|column| Some(*column) != answers).cloned().collect()
 }
 

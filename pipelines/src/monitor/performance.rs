@@ -7,6 +7,7 @@
 mod answers;
 pub mod estimator;
 mod figures;
+mod outcomes;
 mod outlook;
 mod store;
 mod watch;
@@ -114,4 +115,3 @@ impl WindowPerformance {
         self.fairness.iter().filter(|group| group.unfair())
     }
 }
-

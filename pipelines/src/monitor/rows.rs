@@ -112,14 +112,17 @@ pub(super) fn count(
     sketch: &mut WindowSketch,
 ) -> Result<()> {
     let signature = model.signature();
-    let place = |column: &ColumnProfile| signature.features.iter().position(|feature| feature.name == column.name);
+    let place =
+        |column: &ColumnProfile| signature.features.iter().position(|feature| feature.name == column.name);
     let places: Vec<Option<usize>> = profile.features.iter().map(place).collect();
     for chunk in rows.chunks(CHUNK) {
-        let inputs = inputs_for(signature, table, chunk).map_err(|error| Error::Invalid(error.to_string()))?;
+        let inputs =
+            inputs_for(signature, table, chunk).map_err(|error| Error::Invalid(error.to_string()))?;
         let columns = profile.features.iter().zip(&mut sketch.features).zip(&places);
         for ((column, sketch), place) in columns {
             let Some(place) = *place else { continue };
-            (0..chunk.len()).for_each(|row| add(sketch, column, feature_value(signature, &inputs, row, place)));
+            (0..chunk.len())
+                .for_each(|row| add(sketch, column, feature_value(signature, &inputs, row, place)));
         }
         if let (Some(column), Some(sketch)) = (&profile.prediction, &mut sketch.prediction) {
             let outputs = model.predict(&inputs).map_err(Error::internal)?;

@@ -7,7 +7,9 @@
 use chasqui_drift::calendar::{
     Calendar, Counterpart, Event, Likeness, SeasonalChange, SeasonalVerdict, counterparts, judge, likeness,
 };
-use chasqui_drift::{ColumnProfile, DriftPolicy, DriftVerdict, FeatureDrift, Floors, Profile, Sketch, WindowSketch};
+use chasqui_drift::{
+    ColumnProfile, DriftPolicy, DriftVerdict, FeatureDrift, Floors, Profile, Sketch, WindowSketch,
+};
 use chasqui_registry::prediction_log::{Log, PredictionRange};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, Registry};
@@ -75,17 +77,18 @@ pub fn read_season(stretch: &Stretch<'_>, earlier: &[EarlierYear]) -> SeasonRead
                 likeness(reference, &now, &then, (threshold, stretch.policy.min_rows), &mut floors)?;
             Some((year, likeness))
         });
-        let best = likenesses.min_by(|a, b| rank(&a.1).partial_cmp(&rank(&b.1)).unwrap_or(std::cmp::Ordering::Equal));
-        nearest.extend(best.map(|(year, likeness)| {
-            (year, ColumnLikeness { column: column.drift.name.clone(), likeness })
-        }));
+        let best = likenesses
+            .min_by(|a, b| rank(&a.1).partial_cmp(&rank(&b.1)).unwrap_or(std::cmp::Ordering::Equal));
+        nearest.extend(
+            best.map(|(year, likeness)| {
+                (year, ColumnLikeness { column: column.drift.name.clone(), likeness })
+            }),
+        );
     }
-    let strongest = nearest.iter().max_by(|a, b| {
-        a.1.likeness.from_training.total_cmp(&b.1.likeness.from_training)
-    });
-    let differs = strongest.map(|_| {
-        nearest.len() < changed.len() || nearest.iter().any(|(_, column)| column.likeness.differs)
-    });
+    let strongest =
+        nearest.iter().max_by(|a, b| a.1.likeness.from_training.total_cmp(&b.1.likeness.from_training));
+    let differs = strongest
+        .map(|_| nearest.len() < changed.len() || nearest.iter().any(|(_, column)| column.likeness.differs));
     let year = strongest.map(|(year, _)| &earlier[*year]);
     let verdict = judge(&SeasonalChange {
         differs_from_training: true,
@@ -329,6 +332,9 @@ mod tests {
     fn paydays_are_no_season_to_wait_for() {
         let calendar = Calendar::default();
         assert_eq!(season_of(&calendar, (date(2026, 1, 15), date(2026, 1, 21))), None);
-        assert_eq!(season_of(&calendar, (date(2026, 12, 10), date(2026, 12, 16))), Some(Event::DecimoTercero));
+        assert_eq!(
+            season_of(&calendar, (date(2026, 12, 10), date(2026, 12, 16))),
+            Some(Event::DecimoTercero)
+        );
     }
 }

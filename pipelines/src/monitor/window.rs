@@ -116,7 +116,11 @@ pub async fn due(registry: &Registry, service: &Service) -> Result<Vec<WindowKey
 }
 
 /// The last windows of a version up to this one, replicas merged, by their first instant.
-pub(super) async fn windows(registry: &Registry, key: &WindowKey, profile: &Profile) -> Result<BTreeMap<i64, WindowSketch>> {
+pub(super) async fn windows(
+    registry: &Registry,
+    key: &WindowKey,
+    profile: &Profile,
+) -> Result<BTreeMap<i64, WindowSketch>> {
     let rows = sqlx::query(
         "SELECT window_start, body FROM sketches WHERE service = $1 AND model = $2 AND version = $3 \
          AND window_start IN (SELECT DISTINCT window_start FROM sketches WHERE service = $1 AND model = $2 \

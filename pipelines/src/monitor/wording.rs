@@ -29,11 +29,14 @@ pub(super) fn fault(fault: &Fault) -> String {
     let format = Format::new(Language::Es);
     let (before, after) = (format.percent(fault.before), format.percent(fault.after));
     let column = fault.column.as_deref().unwrap_or_default();
-    let example = fault.example.as_ref().map(|example| format!(", por ejemplo «{example}»")).unwrap_or_default();
+    let example =
+        fault.example.as_ref().map(|example| format!(", por ejemplo «{example}»")).unwrap_or_default();
     match fault.check {
         Check::Missing => format!("«{column}» llega vacía en {after} de los casos (antes, en {before})"),
         Check::Type => format!("«{column}» trae valores de otro tipo en {after} de los casos{example}"),
-        Check::Range => format!("«{column}» trae valores fuera de lo posible en {after} de los casos{example}"),
+        Check::Range => {
+            format!("«{column}» trae valores fuera de lo posible en {after} de los casos{example}")
+        }
         Check::Category => {
             format!("«{column}» trae valores que el modelo no conoce en {after} de los casos{example}")
         }
@@ -41,7 +44,11 @@ pub(super) fn fault(fault: &Fault) -> String {
         Check::Freshness => format!("en el último {after} del período no llegó ningún pedido"),
         Check::Volume => {
             let count = |rows: f64| format.number(rows, 0);
-            format!("llegaron {} pedidos en el período, cuando lo usual son {}", count(fault.after), count(fault.before))
+            format!(
+                "llegaron {} pedidos en el período, cuando lo usual son {}",
+                count(fault.after),
+                count(fault.before)
+            )
         }
     }
 }
@@ -75,8 +82,11 @@ fn change_of<'a>(assessment: &'a Assessment, column: &str) -> Option<&'a ColumnC
 fn moment(change: &ColumnChange) -> Option<String> {
     let format = Format::new(Language::Es);
     let began = change.began?;
-    let (on, earliest, latest) =
-        (format.day_and_month(began.on), format.day_and_month(began.earliest), format.day_and_month(began.latest));
+    let (on, earliest, latest) = (
+        format.day_and_month(began.on),
+        format.day_and_month(began.earliest),
+        format.day_and_month(began.latest),
+    );
     let between = if began.earliest == began.latest {
         String::new()
     } else {
@@ -92,7 +102,8 @@ fn moment(change: &ColumnChange) -> Option<String> {
 
 /// The groups that moved otherwise than the rest.
 fn places(change: &ColumnChange) -> Option<String> {
-    let names: Vec<String> = change.groups.iter().take(NAMED).map(|group| format!("«{}»", group.name)).collect();
+    let names: Vec<String> =
+        change.groups.iter().take(NAMED).map(|group| format!("«{}»", group.name)).collect();
     match names.as_slice() {
         [] => None,
         [one] => Some(format!("Se nota sobre todo en {one}.")),
@@ -117,10 +128,14 @@ fn figure_in_words(figure: &Figure, estimated: bool) -> String {
     let before = figure.reference.map(show);
     match (figure.measure.as_str(), before, estimated) {
         ("accuracy", Some(before), true) => {
-            format!("de cada 100 respuestas, antes acertaba {before}; ahora estimamos que acierta {now} (entre {low} y {high})")
+            format!(
+                "de cada 100 respuestas, antes acertaba {before}; ahora estimamos que acierta {now} (entre {low} y {high})"
+            )
         }
         ("accuracy", Some(before), false) => {
-            format!("de cada 100 respuestas, antes acertaba {before} y ahora acierta {now} (entre {low} y {high})")
+            format!(
+                "de cada 100 respuestas, antes acertaba {before} y ahora acierta {now} (entre {low} y {high})"
+            )
         }
         ("mean_absolute", Some(before), true) => {
             format!("su error medio era {before} y ahora lo estimamos en {now} (entre {low} y {high})")
@@ -151,7 +166,10 @@ mod tests {
         assert_eq!(fault(&few), "llegaron 210 pedidos en el período, cuando lo usual son 1.400");
         let odd = of(Check::Range, Some("precio"), 0.0, 0.05, Some("-3"));
         let told = faults("ventas", &[&empty, &odd]);
-        assert!(told.starts_with("Los datos que llegan a «ventas» tienen fallas: «precio» llega vacía"), "{told}");
+        assert!(
+            told.starts_with("Los datos que llegan a «ventas» tienen fallas: «precio» llega vacía"),
+            "{told}"
+        );
         assert!(told.ends_with("en 5,0 % de los casos, por ejemplo «-3»."), "{told}");
         let many = faults("ventas", &[&empty, &odd, &few, &few, &few]);
         assert!(many.ends_with("; y 2 fallas más."), "{many}");
@@ -170,6 +188,9 @@ mod tests {
             fell: true,
         };
         let told = figure_in_words(&figure, true);
-        assert_eq!(told, "de cada 100 respuestas, antes acertaba 83; ahora estimamos que acierta 78 (entre 76 y 80)");
+        assert_eq!(
+            told,
+            "de cada 100 respuestas, antes acertaba 83; ahora estimamos que acierta 78 (entre 76 y 80)"
+        );
     }
 }

@@ -22,8 +22,7 @@ pub(crate) struct StoreDay {
 /// Every store-day with four weeks behind it, in the order of time. None, said aloud, when the file is not there.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
 pub(crate) fn store_days() -> Option<Vec<StoreDay>> {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/favorita/transactions.csv");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/favorita/transactions.csv");
     if !path.is_file() {
         println!("skipped: {} is not there", path.display());
         return None;

@@ -144,7 +144,10 @@ impl ServiceConfig {
         if let Some(groups) = &self.groups
             && !signature.features.iter().any(|feature| feature.name == groups.column)
         {
-            return Err(Error::Invalid(format!("`groups.column` names `{}`, which is no input", groups.column)));
+            return Err(Error::Invalid(format!(
+                "`groups.column` names `{}`, which is no input",
+                groups.column
+            )));
         }
         let Some(expectations) = &self.expectations else { return Ok(()) };
         expectations.check_fit(signature, self.key_field.as_deref())

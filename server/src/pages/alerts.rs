@@ -63,8 +63,11 @@ fn translated(alert: &Alert, titles: &AlertTitles, voice: Voice) -> Option<Strin
         }
         ("data", _) => {
             let faults = alert.body["faults"].as_array()?;
-            let names: Vec<&str> =
-                faults.iter().filter_map(|fault| fault["column"].as_str().or(fault["check"].as_str())).take(3).collect();
+            let names: Vec<&str> = faults
+                .iter()
+                .filter_map(|fault| fault["column"].as_str().or(fault["check"].as_str()))
+                .take(3)
+                .collect();
             return Some(fill(titles.data, &[("service", &service), ("names", &voice.list(&names))]));
         }
         ("performance", _) => return Some(fill(titles.performance, &[("service", &service)])),

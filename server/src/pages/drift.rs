@@ -253,7 +253,9 @@ pub(super) mod tests {
     fn changed_answers_alone_are_told() {
         let mut verdict = verdict(vec![column("a", false)]);
         verdict.prediction = Some(column("prediction", true));
-        assert!(sentence(&stored(0, verdict), Voice::new(Language::Es)).contains("las respuestas del modelo sí"));
+        assert!(
+            sentence(&stored(0, verdict), Voice::new(Language::Es)).contains("las respuestas del modelo sí")
+        );
     }
 
     #[test]

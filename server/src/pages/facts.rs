@@ -115,7 +115,9 @@ impl Facts {
     pub(super) fn same_version(&self, mut verdicts: Vec<StoredVerdict>) -> Vec<StoredVerdict> {
         let latest = self.verdict.as_ref().map(|stored| (stored.model.clone(), stored.version));
         verdicts.retain(|stored| {
-            latest.as_ref().is_some_and(|(model, version)| stored.model == *model && stored.version == *version)
+            latest
+                .as_ref()
+                .is_some_and(|(model, version)| stored.model == *model && stored.version == *version)
         });
         verdicts
     }

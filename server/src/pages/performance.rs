@@ -78,10 +78,19 @@ fn quality(performance: &WindowPerformance, voice: Voice) -> Option<String> {
         if is_loss(figure) { voice.format.plain(value) } else { voice.format.number(value * 100.0, 0) }
     };
     let before = figure.reference.map_or_else(|| t.nothing_known.to_owned(), show);
-    let range = if is_loss(figure) { (figure.lower, figure.upper) } else { (figure.lower.max(0.0), figure.upper.min(1.0)) };
+    let range = if is_loss(figure) {
+        (figure.lower, figure.upper)
+    } else {
+        (figure.lower.max(0.0), figure.upper.min(1.0))
+    };
     let told = fill(
         text,
-        &[("before", &before), ("now", &show(figure.value)), ("low", &show(range.0)), ("high", &show(range.1))],
+        &[
+            ("before", &before),
+            ("now", &show(figure.value)),
+            ("low", &show(range.0)),
+            ("high", &show(range.1)),
+        ],
     );
     if estimated {
         return Some(told);
@@ -162,11 +171,15 @@ fn chart(windows: &[StoredPerformance], voice: Voice) -> Option<ChartView> {
     let values = |figures: &[Option<Figure>], get: fn(&Figure) -> Option<f64>| -> Vec<Option<f64>> {
         figures.iter().map(|figure| figure.as_ref().and_then(get)).collect()
     };
-    let either: Vec<Option<Figure>> =
-        realized.iter().zip(&estimated).map(|(real, estimate)| real.clone().or_else(|| estimate.clone())).collect();
+    let either: Vec<Option<Figure>> = realized
+        .iter()
+        .zip(&estimated)
+        .map(|(real, estimate)| real.clone().or_else(|| estimate.clone()))
+        .collect();
     let lower = values(&either, |figure| figure.thresholds.map(|usual| usual.lower));
     let upper = values(&either, |figure| figure.thresholds.map(|usual| usual.upper));
-    let series = |name: &str, values: Vec<Option<f64>>, dashed: bool| Series { name: name.into(), values, dashed };
+    let series =
+        |name: &str, values: Vec<Option<f64>>, dashed: bool| Series { name: name.into(), values, dashed };
     let mut lines = vec![
         series(t.perf_realized, values(&realized, |figure| Some(figure.value)), false),
         series(t.perf_estimated, values(&estimated, |figure| Some(figure.value)), true),

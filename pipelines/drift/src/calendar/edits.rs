@@ -50,7 +50,9 @@ impl Calendar {
         let refuse = |why: String| Err(DriftError::Invalid(why));
         let longest = self.places.len().max(self.added.len()).max(self.removed.len()).max(self.seasons.len());
         if longest > MOST_ENTRIES {
-            return refuse(format!("the calendar has a list of {longest} entries; at most {MOST_ENTRIES} are kept"));
+            return refuse(format!(
+                "the calendar has a list of {longest} entries; at most {MOST_ENTRIES} are kept"
+            ));
         }
         for added in &self.added {
             if added.why.trim().is_empty() || added.why.len() > WHY_BYTES {
@@ -59,11 +61,15 @@ impl Calendar {
         }
         for Season { event, from, to, .. } in &self.seasons {
             if *event == Event::MismasFechas {
-                return refuse("`mismas_fechas` is no event; name the company's own `{\"propio\": …}`".into());
+                return refuse(
+                    "`mismas_fechas` is no event; name the company's own `{\"propio\": …}`".into(),
+                );
             }
             if !(0..LONGEST_SEASON).contains(&super::days_between(*from, *to)) {
                 let name = event.name();
-                return refuse(format!("the season `{name}` lasts from {from} to {to}; that is no stretch of a year"));
+                return refuse(format!(
+                    "the season `{name}` lasts from {from} to {to}; that is no stretch of a year"
+                ));
             }
         }
         Ok(())
@@ -181,9 +187,8 @@ mod tests {
         let all = Calendar::default().seasons_around(from, to);
         let found = counterpart(&all, from, to).unwrap();
         assert_eq!((found.event, found.from), (Event::DecimoTercero, date(2024, 12, 31)));
-        let december = |year| {
-            all.iter().filter(|s| s.event == Event::DecimoTercero && s.day.year() == year).count()
-        };
+        let december =
+            |year| all.iter().filter(|s| s.event == Event::DecimoTercero && s.day.year() == year).count();
         assert_eq!([2024, 2025, 2026].map(december), [1, 1, 1]);
     }
 

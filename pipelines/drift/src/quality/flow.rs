@@ -57,7 +57,8 @@ fn quiet(earlier: &[Flow], now: Flow) -> Option<Fault> {
 
 /// Rows on a logarithmic scale: half and twice are equally far.
 fn volume(earlier: &[Flow], now: Flow) -> Option<Fault> {
-    let logs: Vec<f64> = earlier.iter().filter(|flow| flow.rows > 0).map(|flow| (flow.rows as f64).ln()).collect();
+    let logs: Vec<f64> =
+        earlier.iter().filter(|flow| flow.rows > 0).map(|flow| (flow.rows as f64).ln()).collect();
     if logs.len() < MIN_EARLIER {
         return None;
     }
@@ -110,7 +111,10 @@ mod tests {
         assert_eq!(checks(&USUAL, Flow { rows: 250, ..USUAL[0] }), [Check::Volume]);
         assert_eq!(checks(&USUAL, Flow { quiet: 0.4, ..USUAL[0] }), [Check::Freshness]);
         assert_eq!(checks(&USUAL, Flow { repeated: 300, ..USUAL[0] }), [Check::Duplicate]);
-        assert_eq!(checks(&USUAL, Flow { rows: 0, repeated: 0, quiet: 1.0 }), [Check::Freshness, Check::Volume]);
+        assert_eq!(
+            checks(&USUAL, Flow { rows: 0, repeated: 0, quiet: 1.0 }),
+            [Check::Freshness, Check::Volume]
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chasqui_registry::version::Version;
 use chasqui_registry::Registry;
+use chasqui_registry::version::Version;
 use chasqui_runtime::{Limits, Model};
 use chasqui_trainer::{Table, split};
 

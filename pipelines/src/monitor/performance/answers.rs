@@ -27,7 +27,8 @@ pub(super) fn ask(model: &Model, table: &Table, rows: &[usize]) -> Result<Answer
     let signature = model.signature();
     let mut answers = Answers::default();
     for chunk in rows.chunks(CHUNK) {
-        let inputs = inputs_for(signature, table, chunk).map_err(|error| Error::Invalid(error.to_string()))?;
+        let inputs =
+            inputs_for(signature, table, chunk).map_err(|error| Error::Invalid(error.to_string()))?;
         let outputs = model.predict(&inputs).map_err(Error::internal)?;
         for row in 0..chunk.len() {
             let said = prediction(signature, &outputs, row);
@@ -48,7 +49,9 @@ fn push_classes(
 ) {
     let count = signature.classes.len();
     let scores = signature.roles.scores.and_then(|place| outputs.get(place));
-    let Some(scores) = scores.filter(|scores| count > 2 && scores.shape.get(1) == Some(&count)) else { return };
+    let Some(scores) = scores.filter(|scores| count > 2 && scores.shape.get(1) == Some(&count)) else {
+        return;
+    };
     classes.resize(count, Vec::new());
     for (class, column) in classes.iter_mut().enumerate() {
         column.push(scores.data.number(row * count + class).unwrap_or(f64::NAN));

@@ -76,8 +76,9 @@ pub enum Reference {
 impl Reference {
     /// A measure of the held-out rows.
     pub fn accepted(&self, measure: &str) -> Option<f64> {
-        let (Self::Binary { accepted, .. } | Self::Multiclass { accepted, .. } | Self::Regression { accepted, .. }) =
-            self;
+        let (Self::Binary { accepted, .. }
+        | Self::Multiclass { accepted, .. }
+        | Self::Regression { accepted, .. }) = self;
         accepted.iter().find(|(name, _)| name == measure).map(|(_, value)| *value)
     }
 }

@@ -54,7 +54,11 @@ pub async fn windows(
 }
 
 /// The windows of a version before and up to one, the oldest first, at most `limit`.
-pub(super) async fn history(registry: &Registry, key: &WindowKey, limit: i64) -> Result<Vec<StoredPerformance>> {
+pub(super) async fn history(
+    registry: &Registry,
+    key: &WindowKey,
+    limit: i64,
+) -> Result<Vec<StoredPerformance>> {
     let rows = sqlx::query(
         "SELECT * FROM performance_windows WHERE service = $1 AND model = $2 AND version = $3 \
          AND window_start <= $4 ORDER BY window_start DESC LIMIT $5",

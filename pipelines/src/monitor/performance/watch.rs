@@ -1,18 +1,19 @@
 //! Joins the rows of a window to the figures: estimates when it closes, measures as outcomes come.
 
 use chasqui_drift::decision::{FairnessPolicy, fairness};
-use chasqui_drift::performance::{Confusion, Doubt, Prediction, Reconciliation, Scored, doubts, reconcile};
+use chasqui_drift::performance::{Confusion, Doubt, Reconciliation, Scored, doubts, reconcile};
 use chasqui_registry::name::ModelName;
-use chasqui_registry::prediction_log::{Log, PredictionRange, labelled};
+use chasqui_registry::prediction_log::{Log, PredictionRange};
 use chasqui_registry::service::Service;
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, Registry};
-use chasqui_runtime::{Limits, Model, Task};
+use chasqui_runtime::{Limits, Model};
 use chasqui_trainer::{Column, ColumnData, Table};
 
-use super::answers::{ask, same_label};
+use super::answers::{ask, label_of, same_label};
 use super::estimator::{Estimator, Reference};
 use super::figures::{WindowRows, estimated, realized, unreferenced};
+use super::outcomes::{read_outcomes, real_cells};
 use super::outlook::{outlook, value};
 use super::store::{StoredPerformance, history, of_window, save};
 use super::{FEWEST_LABELS, WindowPerformance};
@@ -26,7 +27,7 @@ const WINDOWS: i64 = 60;
 /// The last windows, which outcomes may still change.
 const OPEN_WINDOWS: i64 = 16;
 /// Outcomes that come in a stream are taken up so often at most.
-const SETTLE: i64 = 15 * Micros::PER_SECOND;
+const SETTLE: i64 = 5 * Micros::PER_SECOND;
 /// Fewer rows estimate nothing.
 const FEWEST_ROWS: u64 = 30;
 /// Predictions of losses below zero are none.
@@ -134,7 +135,10 @@ pub async fn refresh(
 }
 
 /// Writes what [`estimate`] found, in the transaction of the verdict.
-pub(in crate::monitor) async fn keep(tx: &mut chasqui_registry::db::Tx, stored: &StoredPerformance) -> Result<()> {
+pub(in crate::monitor) async fn keep(
+    tx: &mut chasqui_registry::db::Tx,
+    stored: &StoredPerformance,
+) -> Result<()> {
     save(tx, stored).await
 }
 
@@ -145,7 +149,7 @@ pub(in crate::monitor) async fn fell_before(registry: &Registry, key: &WindowKey
     Ok(before.is_some_and(|window| window.fell))
 }
 
-fn span(service: &Service, key: &WindowKey) -> (Micros, Micros) {
+pub(super) fn span(service: &Service, key: &WindowKey) -> (Micros, Micros) {
     let end = key.window_start.0.saturating_add(window_length(&service.config.monitor));
     (key.window_start, Micros(end))
 }
@@ -188,7 +192,7 @@ async fn read_answers(
                     let predicted = same_label(said, positive);
                     window.scores.push(logged.score[row]);
                     window.predicted.push(predicted);
-                    let name = groups.and_then(|data| text(data, row));
+                    let name = groups.and_then(|data| label_of(data, row));
                     if let Some(name) = name.filter(|_| logged.score[row].is_finite()) {
                         let chance = cbpe.calibration().apply(logged.score[row]);
                         window.groups.entry(name).or_default().add(predicted, chance);
@@ -242,12 +246,8 @@ fn with_answers(logged: &Logged, name: &str) -> Result<Table> {
     Table::new(columns).map_err(|error| Error::Invalid(error.to_string()))
 }
 
-fn group_of(service: &Service) -> Option<&str> {
+pub(super) fn group_of(service: &Service) -> Option<&str> {
     service.config.groups.as_ref().filter(|groups| groups.fairness).map(|groups| groups.column.as_str())
-}
-
-fn text(data: &ColumnData, row: usize) -> Option<String> {
-    super::answers::label_of(data, row)
 }
 
 /// Adds to a window what outcomes say, and what follows from it.
@@ -289,150 +289,6 @@ async fn measure(
     let seed = u64::try_from(key.window_start.0).unwrap_or(0);
     stored.performance.forecast = outlook(&timed, seed);
     Ok(())
-}
-
-/// The real cells of a binary window.
-fn real_cells(window: &WindowRows) -> Option<Confusion> {
-    let pairs = window.predicted.iter().zip(&window.labels);
-    let cells = || Confusion::of(pairs.map(|(said, truth)| (*said, f64::from(u8::from(*truth)))));
-    (!window.labels.is_empty()).then(cells)
-}
-
-/// The rows of a window whose outcome is known.
-async fn read_outcomes(
-    registry: &Registry,
-    log: Option<&Log>,
-    service: &Service,
-    (key, version): (&WindowKey, &Version),
-    estimator: Option<&Estimator>,
-) -> Result<WindowRows> {
-    let (from, to) = span(service, key);
-    if registry.outcomes_of_span(from, to).await?.0 == 0 {
-        return Ok(WindowRows::default());
-    }
-    let batches = labelled(registry, log, &service.name, from, to).await?;
-    let table = tokio::task::spawn_blocking(move || Table::from_batches(&batches).map_err(Error::internal));
-    let table = table.await??;
-    let known = Known::new(&table, key.version);
-    let asks_model = matches!(estimator.map(|known| &known.reference), Some(Reference::Multiclass { .. }));
-    let model = if asks_model { Some(load_model(registry, version).await?) } else { None };
-    known.rows(version, estimator, model.as_ref(), group_of(service))
-}
-
-/// The rows of a table of [`labelled`] that a version answered.
-struct Known<'a> {
-    table: &'a Table,
-    rows: Vec<usize>,
-}
-
-impl<'a> Known<'a> {
-    fn new(table: &'a Table, version: i64) -> Self {
-        let rows = match table.column("_version") {
-            Some(ColumnData::Number(versions)) => {
-                (0..versions.len()).filter(|row| versions[*row] as i64 == version).collect()
-            }
-            _ => Vec::new(),
-        };
-        Self { table, rows }
-    }
-
-    fn number(&self, name: &str, row: usize) -> f64 {
-        match self.table.column(name) {
-            Some(ColumnData::Number(values)) => values[row],
-            _ => f64::NAN,
-        }
-    }
-
-    fn text(&self, name: &str, row: usize) -> Option<String> {
-        self.table.column(name).and_then(|data| text(data, row))
-    }
-
-    /// What was true, as a label: the label told, or whether the customer did it.
-    fn truth(&self, row: usize) -> Option<String> {
-        let converted = self.number("_outcome_converted", row);
-        self.text("_outcome_label", row).or_else(|| converted.is_finite().then(|| converted.to_string()))
-    }
-
-    fn rows(
-        &self,
-        version: &Version,
-        estimator: Option<&Estimator>,
-        model: Option<&Model>,
-        group: Option<&str>,
-    ) -> Result<WindowRows> {
-        let mut window = WindowRows::default();
-        match estimator.map(|estimator| &estimator.reference) {
-            Some(Reference::Binary { positive, .. }) => self.binary(positive, group, &mut window),
-            Some(Reference::Multiclass { classes, .. }) => self.multiclass(classes, model, &mut window)?,
-            None if matches!(version.signature.task, Some(Task::Binary | Task::Multiclass)) => {
-                self.hits(&mut window);
-            }
-            _ => self.regression(&mut window),
-        }
-        Ok(window)
-    }
-
-    fn binary(&self, positive: &str, group: Option<&str>, window: &mut WindowRows) {
-        for &row in &self.rows {
-            let (Some(truth), Some(said)) = (self.truth(row), self.text("_label", row)) else { continue };
-            let score = self.number("_score", row);
-            if !score.is_finite() {
-                continue;
-            }
-            // Whether the customer did it is a yes or a no, whatever the classes are called.
-            let converted = self.number("_outcome_converted", row);
-            let yes = if converted.is_finite() { converted != 0.0 } else { same_label(&truth, positive) };
-            let predicted = same_label(&said, positive);
-            window.rows += 1;
-            window.scores.push(score);
-            window.predicted.push(predicted);
-            window.labels.push(yes);
-            if let Some(name) = group.and_then(|group| self.text(group, row)) {
-                window.groups.entry(name).or_default().add(predicted, f64::from(u8::from(yes)));
-            }
-        }
-    }
-
-    fn multiclass(&self, classes: &[String], model: Option<&Model>, window: &mut WindowRows) -> Result<()> {
-        let Some(model) = model else { return Ok(()) };
-        let answers = ask(model, self.table, &self.rows)?;
-        let class_of = |label: &str| classes.iter().position(|class| same_label(class, label));
-        window.class_scores.resize(classes.len(), Vec::new());
-        for (place, &row) in self.rows.iter().enumerate() {
-            let truth = self.truth(row).and_then(|truth| class_of(&truth));
-            let said = self.text("_label", row).and_then(|said| class_of(&said));
-            let (Some(truth), Some(said)) = (truth, said) else { continue };
-            if answers.classes.len() != classes.len() {
-                continue;
-            }
-            window.rows += 1;
-            window.predicted_class.push(said);
-            window.label_class.push(truth);
-            let pairs = window.class_scores.iter_mut().zip(&answers.classes);
-            pairs.for_each(|(column, scores)| column.push(scores[place]));
-        }
-        Ok(())
-    }
-
-    /// Right and wrong answers alone, as two classes.
-    fn hits(&self, window: &mut WindowRows) {
-        for &row in &self.rows {
-            let (Some(truth), Some(said)) = (self.truth(row), self.text("_label", row)) else { continue };
-            window.rows += 1;
-            window.predicted_class.push(1);
-            window.label_class.push(usize::from(same_label(&truth, &said)));
-        }
-    }
-
-    fn regression(&self, window: &mut WindowRows) {
-        for &row in &self.rows {
-            let (answer, truth) = (self.number("_value", row), self.number("_outcome_value", row));
-            if answer.is_finite() && truth.is_finite() {
-                window.rows += 1;
-                window.pairs.push(Prediction { answer, truth });
-            }
-        }
-    }
 }
 
 /// The decisive estimate beside what outcomes say of it.

@@ -56,7 +56,8 @@ impl Seen {
         let mut seasons = stored.calendar.seasons(year);
         seasons.retain(|season| season.day.year() == year);
         seasons.sort_by_key(|season| season.from);
-        let seasons = seasons.into_iter().map(|season| SeasonSeen { name: season.event.name().to_owned(), season });
+        let seasons =
+            seasons.into_iter().map(|season| SeasonSeen { name: season.event.name().to_owned(), season });
         Self { days_off: days_off.collect(), seasons: seasons.collect(), year, stored }
     }
 }

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpResponse, web};
 use chasqui_pipelines::monitor;
-use chasqui_registry::{Error, Micros};
 use chasqui_registry::name::ServiceName;
+use chasqui_registry::{Error, Micros};
 
 use super::Paging;
 use super::log::Span;

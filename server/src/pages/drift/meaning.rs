@@ -138,11 +138,8 @@ mod tests {
             size: 1.0,
             evidence: 9.0,
         };
-        let began = ChangeInterval {
-            on: date(2016, 4, 18),
-            earliest: date(2016, 4, 16),
-            latest: date(2016, 4, 19),
-        };
+        let began =
+            ChangeInterval { on: date(2016, 4, 18), earliest: date(2016, 4, 16), latest: date(2016, 4, 19) };
         let one = ColumnChange { column: "a".into(), description, began: Some(began), groups: Vec::new() };
         let told = change(&one, Voice::new(Language::Es)).unwrap();
         assert_eq!(
