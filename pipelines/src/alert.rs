@@ -10,12 +10,20 @@ use sqlx::any::AnyRow;
 
 use crate::error::{Error, Result};
 
+const WEEK_MICROS: i64 = 7 * 86_400 * Micros::PER_SECOND;
+
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The data changed.
     Drift,
+    /// The data are faulty.
+    Data,
+    /// Performance fell.
+    Performance,
+    /// What was beyond the week's alerts.
+    Digest,
     /// A new version was taken out.
     Rollback,
     /// A rollout waits for a person, failed or succeeded.
@@ -31,6 +39,9 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Drift => "drift",
+            Self::Data => "data",
+            Self::Performance => "performance",
+            Self::Digest => "digest",
             Self::Rollback => "rollback",
             Self::Rollout => "rollout",
             Self::Gate => "gate",
@@ -122,6 +133,66 @@ pub async fn raise(tx: &mut Tx, at: Micros, alert: &NewAlert) -> Result<bool> {
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// How many alerts about the data and the performance of a service were raised since an instant.
+pub(crate) async fn sent_since(tx: &mut Tx, service: &str, since: Micros) -> Result<usize> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS sent FROM alerts WHERE service = $1 AND created_at >= $2 \
+         AND kind IN ('drift', 'data', 'performance')",
+    )
+    .bind(service)
+    .bind(since.0)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(usize::try_from(row.try_get::<i64, _>("sent")?).unwrap_or(0))
+}
+
+/// Adds what was beyond the week's alerts to the digest of the week: one alert, whose facts grow.
+pub(crate) async fn gather(tx: &mut Tx, at: Micros, service: &str, items: Vec<Value>) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let key = format!("digest:{service}:{}", at.0.div_euclid(WEEK_MICROS));
+    let known = sqlx::query("SELECT id, body FROM alerts WHERE dedup_key = $1")
+        .bind(&key)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(known) = known else {
+        let alert = NewAlert {
+            service: service.to_owned(),
+            kind: Kind::Digest,
+            severity: Severity::Normal,
+            title: digest_title(service, items.len()),
+            body: serde_json::json!({ "items": items }),
+            dedup_key: key,
+        };
+        raise(tx, at, &alert).await?;
+        return Ok(());
+    };
+    let mut body: Value = serde_json::from_str(&known.try_get::<String, _>("body")?)?;
+    let Some(all) = body["items"].as_array_mut() else {
+        return Err(Error::internal("a digest without items"));
+    };
+    all.extend(items);
+    let title = digest_title(service, all.len());
+    // What is added is news: the digest is open again.
+    sqlx::query(
+        "UPDATE alerts SET title = $1, body = $2, acknowledged_at = NULL, acknowledged_by = NULL WHERE id = $3",
+    )
+    .bind(title)
+    .bind(serde_json::to_string(&body)?)
+    .bind(known.try_get::<String, _>("id")?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn digest_title(service: &str, items: usize) -> String {
+    match items {
+        1 => format!("Resumen de la semana de «{service}»: 1 aviso más sobre sus datos."),
+        _ => format!("Resumen de la semana de «{service}»: {items} avisos más sobre sus datos."),
+    }
 }
 
 /// Alerts, the newest first; of one service when given.

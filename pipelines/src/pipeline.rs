@@ -39,6 +39,8 @@ pub struct Pipeline {
 pub enum Trigger {
     /// The data drifted.
     Drift,
+    /// Performance fell.
+    Performance,
     /// The time has come.
     Schedule,
     /// A person.
@@ -50,6 +52,7 @@ impl Trigger {
     pub fn name(self) -> &'static str {
         match self {
             Self::Drift => "drift",
+            Self::Performance => "performance",
             Self::Schedule => "schedule",
             Self::Hand => "hand",
         }

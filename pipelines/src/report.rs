@@ -4,6 +4,7 @@ mod annex;
 mod assemble;
 mod changes;
 mod history;
+mod meaning;
 
 use bytes::Bytes;
 use chasqui_registry::artifact::Sha256Hex;

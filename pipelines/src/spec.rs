@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::gate::GatePolicy;
+use crate::pipeline::Trigger;
 use crate::rollout::plan::{Bake, Metric, Plan, Step};
 use crate::rollout::window::Window;
 use crate::schedule::cron::Cron;
@@ -115,19 +116,34 @@ pub enum OnUndecided {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TriggerSpec {
-    /// When the service's data drifted.
+    /// When the service's data drifted, and no season explains it.
     pub drift: bool,
+    /// When the performance of the serving version fell, estimated or by outcomes. With this alone performance decides
+    /// and drift only explains.
+    pub performance: bool,
     /// Five fields of cron in the time of Guayaquil: `"0 3 * * 1"` is Mondays at three.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// The least time between two runs that drift starts.
+    /// The least time between two runs that drift or performance starts.
     #[serde(with = "friendly")]
     pub cooldown: Duration,
 }
 
 impl Default for TriggerSpec {
     fn default() -> Self {
-        Self { drift: false, schedule: None, cooldown: Duration::from_hours(24) }
+        Self { drift: false, performance: false, schedule: None, cooldown: Duration::from_hours(24) }
+    }
+}
+
+impl TriggerSpec {
+    /// Whether this starts a run by itself.
+    pub fn waits_for(&self, reason: Trigger) -> bool {
+        match reason {
+            Trigger::Drift => self.drift,
+            Trigger::Performance => self.performance,
+            Trigger::Schedule => self.schedule.is_some(),
+            Trigger::Hand => false,
+        }
     }
 }
 
@@ -219,6 +235,7 @@ mod tests {
 
         [triggers]
         drift = true
+        performance = true
         schedule = "0 3 * * 1"
         cooldown = "12h"
     "#;
@@ -232,6 +249,9 @@ mod tests {
         assert_eq!(spec.rollout.on_undecided, OnUndecided::Rollout);
         assert_eq!(spec.triggers.cooldown, Duration::from_hours(12));
         assert!(spec.cron().unwrap().is_some());
+        let triggers = &spec.triggers;
+        assert!(triggers.waits_for(Trigger::Drift) && triggers.waits_for(Trigger::Performance));
+        assert!(!triggers.waits_for(Trigger::Hand));
     }
 
     #[test]

@@ -250,6 +250,28 @@ impl Registry {
         row.as_ref().map(from_row).transpose()
     }
 
+    /// How many outcomes there are of predictions made from `from` to before `to`, of whichever service, and when the
+    /// last of them came: cheap to ask, for ids begin with their time.
+    pub async fn outcomes_of_span(&self, from: Micros, to: Micros) -> Result<(u64, Option<Micros>)> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS outcomes, MAX(received_at) AS latest FROM outcomes \
+             WHERE prediction_id >= $1 AND prediction_id < $2",
+        )
+        .bind(first_id(from))
+        .bind(first_id(to))
+        .fetch_one(self.db.pool())
+        .await?;
+        let latest = row.try_get::<Option<i64>, _>("latest")?.map(Micros);
+        Ok((row.try_get::<i64, _>("outcomes")?.max(0) as u64, latest))
+    }
+
+    /// When the last outcome of any service came.
+    pub async fn latest_outcome(&self) -> Result<Option<Micros>> {
+        let row =
+            sqlx::query("SELECT MAX(received_at) AS latest FROM outcomes").fetch_one(self.db.pool()).await?;
+        Ok(row.try_get::<Option<i64>, _>("latest")?.map(Micros))
+    }
+
     /// How many outcomes were received from `from` to before `to`.
     pub async fn count_outcomes(&self, from: Micros, to: Micros) -> Result<u64> {
         let row = sqlx::query("SELECT COUNT(*) FROM outcomes WHERE received_at >= $1 AND received_at < $2")
@@ -259,6 +281,12 @@ impl Registry {
             .await?;
         Ok(row::aggregate(&row)?.unwrap_or(0) as u64)
     }
+}
+
+/// The smallest id of a prediction of this instant, to the millisecond: a UUIDv7 without random bits.
+fn first_id(at: Micros) -> String {
+    let millis = (at.0.max(0) / 1000) as u128;
+    Uuid::from_u128(millis << 80).hyphenated().to_string()
 }
 
 fn check(outcomes: &[Outcome]) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod config;
 mod expectation;
+mod worth;
 
 use chasqui_runtime::Signature;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use sqlx::any::AnyRow;
 
 pub use config::{MonitorPolicy, Routing, ServiceConfig, Target};
 pub use expectation::{Category, Expectations, FieldExpectation, Format, Mode, loosely};
+pub use worth::{Groups, Worth};
 
 use crate::db::Tx;
 use crate::name::{Actor, AliasName, ModelName, ServiceName};

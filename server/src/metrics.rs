@@ -50,6 +50,16 @@ pub struct Metrics {
     pub drifted: IntGaugeVec,
     /// Population stability index per feature, of the last verdict.
     pub drift_psi: GaugeVec,
+    /// 1 when the change of the last verdict is what the season explains.
+    pub drift_explained: IntGaugeVec,
+    /// Faults of the data in the last verdict, by check.
+    pub data_faults: IntGaugeVec,
+    /// Measures of the last window, estimated and realized.
+    pub performance: GaugeVec,
+    /// 1 when the performance of the last window fell.
+    pub performance_fell: IntGaugeVec,
+    /// Dollars a week lost against the performance at which the version was accepted.
+    pub weekly_loss: GaugeVec,
     /// Jobs by state.
     pub jobs: IntGaugeVec,
     /// 1 for the state that a service's live rollout is in.
@@ -144,6 +154,31 @@ impl Metrics {
                 "chasqui_drift_psi",
                 "Population stability index per feature, last verdict",
                 &["service", "feature"],
+            )?,
+            drift_explained: on.integers(
+                "chasqui_drift_explained",
+                "1 when the change of the last verdict is what the season explains",
+                &["service"],
+            )?,
+            data_faults: on.integers(
+                "chasqui_data_faults",
+                "Faults of the data in the last verdict, by check",
+                &["service", "check"],
+            )?,
+            performance: on.gauges(
+                "chasqui_performance",
+                "Measures of the last window; source is estimated or realized",
+                &["service", "measure", "source"],
+            )?,
+            performance_fell: on.integers(
+                "chasqui_performance_fell",
+                "1 when the performance of the last window fell",
+                &["service"],
+            )?,
+            weekly_loss: on.gauges(
+                "chasqui_weekly_loss_dollars",
+                "Dollars a week lost against the performance at which the version was accepted",
+                &["service"],
             )?,
             jobs: on.integers("chasqui_jobs", "Jobs by state", &["state"])?,
             rollout_state: on.integers(

@@ -10,6 +10,7 @@ mod dashboard;
 mod drift;
 mod facts;
 mod login;
+mod performance;
 mod picture;
 mod reports;
 mod rollouts;
@@ -32,6 +33,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(page("/").route(read().to(dashboard::show)))
         .service(page("/services/{service}").route(read().to(service::show)))
+        .service(page("/services/{service}/drift").route(read().to(drift::page::show)))
         .service(page("/reports/{report}").route(read().to(reports::show)))
         .service(resource("/login", "GET, HEAD, POST").route(read().to(login::form)).post(login::sign_in))
         .service(resource("/logout", "POST").post(login::sign_out))

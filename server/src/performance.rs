@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
+use chasqui_pipelines::monitor::performance::{StoredPerformance, windows};
+use chasqui_registry::Micros;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::prediction_log::{PredictionRange, count_predictions, labelled};
-use chasqui_registry::{Micros, Result};
 use serde::Serialize;
 
 use crate::app::App;
@@ -24,7 +25,12 @@ pub(crate) struct Performance {
     with_outcome: u64,
     /// By version.
     versions: Vec<VersionPerformance>,
+    /// Window by window, the newest first: estimated, realized, usual ranges, what it is worth.
+    windows: Vec<StoredPerformance>,
 }
+
+/// Windows told at most.
+const MOST_WINDOWS: i64 = 200;
 
 /// The figures of one version; a figure that does not apply is absent.
 #[derive(Debug, Default, Serialize)]
@@ -55,9 +61,10 @@ struct VersionPerformance {
 pub(crate) async fn measure(
     app: &App,
     service: &ServiceName,
-    from: Micros,
-    to: Micros,
-) -> Result<Performance> {
+    (from, to): (Micros, Micros),
+    windows_from: Micros,
+) -> chasqui_pipelines::Result<Performance> {
+    let windows = windows(&app.registry, service, (windows_from, to), MOST_WINDOWS).await?;
     let range = PredictionRange { service: service.clone(), from, to };
     let predictions = count_predictions(&app.registry, Some(&app.log), &range).await?;
     let batches = labelled(&app.registry, Some(&app.log), service, from, to).await?;
@@ -69,6 +76,7 @@ pub(crate) async fn measure(
         predictions,
         with_outcome: versions.iter().map(|version| version.with_outcome).sum(),
         versions,
+        windows,
     })
 }
 

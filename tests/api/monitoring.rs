@@ -153,3 +153,79 @@ async fn a_rollout_does_not_hide_half_of_the_entities_from_either_side() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_calendar_is_the_laws_until_the_company_changes_it() {
+    let server = Server::start().await;
+    let law = server.get("/api/v1/calendar?year=2026").await.ok();
+    let days = law["days_off"].as_array().unwrap();
+    assert!(days.iter().any(|day| day["date"] == "2026-02-17"), "Carnival Tuesday: {law}");
+    assert!(law["seasons"].as_array().unwrap().iter().any(|season| season["event"] == "decimo_tercero"));
+    let own = json!({
+        "places": ["quito"],
+        "added": [{ "date": "2026-07-17", "why": "Inventario" }],
+        "seasons": [{ "event": { "propio": "Aniversario" }, "day": "2026-07-10", "from": "2026-07-05", "to": "2026-07-15" }],
+    });
+    let changed = server.put("/api/v1/calendar?reason=aniversario", &own).await.ok();
+    assert_eq!(changed["calendar"]["seasons"][0]["event"]["propio"], "Aniversario");
+    let year = server.get("/api/v1/calendar?year=2026").await.ok();
+    let names: Vec<&str> =
+        year["seasons"].as_array().unwrap().iter().filter_map(|season| season["name"].as_str()).collect();
+    assert!(names.contains(&"Aniversario"), "{names:?}");
+    assert!(year["days_off"].as_array().unwrap().iter().any(|day| day["why"] == "Inventario"));
+    let audit = server.get("/api/v1/audit").await.ok();
+    assert!(items(&audit).iter().any(|entry| entry["action"] == "calendar.put"), "{audit}");
+    let backwards = json!({
+        "seasons": [{ "event": "carnaval", "day": "2026-02-17", "from": "2026-02-19", "to": "2026-02-13" }],
+    });
+    assert_eq!(server.put("/api/v1/calendar", &backwards).await.status, 422);
+}
+
+#[tokio::test]
+async fn faulty_data_are_told_and_performance_is_estimated_then_measured() {
+    let server = trained_service().await;
+    week(&server, WEEKS[0], &sales(400, 4.0, 101)).await;
+    let broken: Vec<Sale> = sales(400, 4.0, 102)
+        .into_iter()
+        .enumerate()
+        .map(|(row, sale)| if row % 10 == 0 { Sale { price: -sale.price, ..sale } } else { sale })
+        .collect();
+    let records: Vec<Value> = broken.iter().map(Sale::record).collect();
+    let body = json!({ "records": records, "at": WEEKS[1] });
+    let said = server.post("/api/v1/services/ventas/predict", &body).await.ok();
+    week(&server, WEEKS[2], &sales(5, 4.0, 104)).await;
+    let verdicts = server.wait_for("/api/v1/services/ventas/drift", |page| items(page).len() == 2).await;
+    let faults = |verdict: &Value| verdict["assessment"]["faults"].as_array().unwrap().clone();
+    assert!(faults(&items(&verdicts)[1]).is_empty(), "{verdicts}");
+    let found = faults(&items(&verdicts)[0]);
+    assert!(found.iter().any(|fault| fault["check"] == "range" && fault["column"] == "price"), "{found:?}");
+    let of_data = |page: &Value| items(page).iter().any(|alert| alert["kind"] == "data");
+    let alerts = server.wait_for("/api/v1/alerts?service=ventas", of_data).await;
+    let alert = items(&alerts).iter().find(|alert| alert["kind"] == "data").unwrap().clone();
+    assert!(text(&alert["title"]).contains("«price» trae valores fuera de lo posible"), "{alert}");
+
+    let estimated = |page: &Value| {
+        let windows = page["windows"].as_array();
+        windows.is_some_and(|windows| {
+            windows.iter().all(|window| !window["estimated"].as_array().unwrap().is_empty())
+        })
+    };
+    let performance = "/api/v1/services/ventas/performance";
+    let told = server.wait_for(performance, estimated).await;
+    let figure = &told["windows"][0]["estimated"][0];
+    assert_eq!(figure["measure"], "mean_absolute");
+    assert!(figure["lower"].as_f64() < figure["value"].as_f64() && figure["thresholds"]["upper"].is_number());
+    let outcomes: Vec<Value> = said["predictions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|said| json!({ "prediction_id": said["prediction_id"], "value": said["value"].as_f64().unwrap() + 1.0 }))
+        .collect();
+    server.post("/api/v1/outcomes", &Value::from(outcomes)).await.ok();
+    let measured = |page: &Value| page["windows"][0]["realized"][0]["value"].as_f64().is_some();
+    let told = server.wait_for(performance, measured).await;
+    let real = told["windows"][0]["realized"][0]["value"].as_f64().unwrap();
+    assert!((real - 1.0).abs() < 1e-3 && told["windows"][0]["labels"] == 400, "{told}");
+    let page = server.get("/services/ventas/drift").await;
+    assert_eq!(page.status, 200);
+}

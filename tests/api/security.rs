@@ -10,7 +10,7 @@ use crate::answers::{assert_problem, items, text};
 use crate::fixtures::{ask, register, regression};
 
 /// One request per class of route.
-const CLOSED: [(&str, &str); 33] = [
+const CLOSED: [(&str, &str); 35] = [
     ("GET", "/api/v1/models"),
     ("POST", "/api/v1/models"),
     ("GET", "/api/v1/models/x"),
@@ -18,6 +18,8 @@ const CLOSED: [(&str, &str); 33] = [
     ("GET", "/api/v1/models/x/versions/1/download"),
     ("PUT", "/api/v1/models/x/aliases/champion"),
     ("GET", "/api/v1/datasets"),
+    ("GET", "/api/v1/calendar"),
+    ("PUT", "/api/v1/calendar"),
     ("POST", "/api/v1/datasets/x/versions"),
     ("GET", "/api/v1/services"),
     ("PUT", "/api/v1/services/x"),

@@ -6,14 +6,20 @@
 
 mod easter;
 mod edits;
+mod event_name;
 mod holidays;
+mod likeness;
 mod season;
 mod seasonal;
 
 pub use easter::easter_sunday;
 pub use edits::{AddedDay, Calendar};
+pub use event_name::EventName;
 pub use holidays::{Holiday, Place, local_holidays, national_holidays, observed};
-pub use season::{Counterpart, Event, Region, Season, counterpart, school_is_on, school_year, seasons};
+pub use likeness::{Likeness, likeness};
+pub use season::{
+    Counterpart, Event, Region, Season, counterpart, counterparts, school_is_on, school_year, seasons,
+};
 pub use seasonal::{OBSERVATION_DAYS, SeasonalChange, SeasonalVerdict, judge};
 
 use jiff::Span;

@@ -5,11 +5,13 @@
 //! describes one that the scan or the performance has found.
 
 mod shape;
+mod weekday;
 
 use serde::{Deserialize, Serialize};
 
 use crate::stream::{Adwin, AdwinSettings, Cut, Signal};
 use shape::{Fit, fits};
+pub use weekday::without_weekdays;
 
 /// Fewer windows than this tell no kinds apart.
 pub const MIN_WINDOWS: usize = 6;
@@ -115,6 +117,30 @@ pub fn describe(series: &[f64]) -> ChangeDescription {
     }
 }
 
+/// Describes a change that is known to have begun at `since` or later, as a verdict on the last windows says: of the
+/// shapes that begin there the best, even where all days together would not show one (days that follow each other
+/// closely count for few). What [`describe`] finds there goes before, and so does a change that comes back.
+pub fn describe_since(series: &[f64], since: usize) -> ChangeDescription {
+    let whole = describe(series);
+    let is_there = whole.began.is_some_and(|began| began.window >= since);
+    if is_there || matches!(whole.kind, ChangeKind::Unknown | ChangeKind::Recurring { .. }) {
+        return whole;
+    }
+    let skipped = series.len().saturating_sub(MAX_WINDOWS);
+    let values = filled(&series[skipped..]);
+    let (fits, since) = (fits(&values), since.saturating_sub(skipped));
+    let Some(best) = fits.best_since(since) else { return whole };
+    let mut candidates = fits.of_kind(best.kind);
+    candidates.retain(|fit| fit.began.is_some_and(|began| began >= since));
+    ChangeDescription {
+        kind: best.kind,
+        began: date_of(&candidates, skipped),
+        confirmed: confirms(best.kind, &lasting_cuts(&values)),
+        size: best.size,
+        evidence: fits.steady.criterion - best.criterion,
+    }
+}
+
 /// The finite values, gaps filled with the value before (the first finite one at the beginning).
 fn filled(series: &[f64]) -> Vec<f64> {
     let Some(mut last) = series.iter().copied().find(|value| value.is_finite()) else {
@@ -206,7 +232,7 @@ fn date_of(candidates: &[Fit], skipped: usize) -> Option<ChangeDate> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ChangeKind, describe};
+    use super::{ChangeKind, describe, describe_since};
 
     #[test]
     fn too_little_cannot_be_told() {
@@ -224,5 +250,15 @@ mod tests {
         let began = described.began.unwrap();
         assert_eq!((began.window, began.earliest, began.latest), (25, 25, 25));
         assert!((described.size - 1.0).abs() < 1e-9);
+    }
+    #[test]
+    fn a_change_that_a_verdict_knows_of_is_dated_where_it_is() {
+        // Noise that wanders by the week hides a short jump at the end from all days together.
+        let mut series: Vec<f64> = (0..60).map(|i| 0.3 * (f64::from(i) * 0.35).sin()).collect();
+        series.extend([0.9, 0.85, 0.8]);
+        let described = describe_since(&series, 53);
+        assert_eq!(described.began.map(|began| began.window), Some(60), "{described:?}");
+        assert!(described.began.is_some_and(|began| began.earliest >= 53 && began.latest <= 62));
+        assert_eq!(describe_since(&[0.5; 5], 2).kind, ChangeKind::Unknown);
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Profile;
+
 /// Parameters of [`scan`](crate::scan()).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -20,6 +22,14 @@ pub struct DriftPolicy {
     /// Features whose distribution is not tested, such as the calendar, which moves by nature. Their missing values
     /// still are.
     pub ignore: Vec<String>,
+}
+
+impl DriftPolicy {
+    /// The columns that share the chance of a false alarm: the watched features, and the answers.
+    pub fn columns(&self, profile: &Profile) -> usize {
+        let watched = profile.features.iter().filter(|column| !self.ignore.contains(&column.name)).count();
+        (watched + usize::from(profile.prediction.is_some())).max(1)
+    }
 }
 
 impl Default for DriftPolicy {

@@ -11,6 +11,8 @@ pub use text::TextReference;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Sketch, comparison::fits, sketch::Cells};
+
 /// The training column, reduced to cells and their counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +39,20 @@ impl Reference {
         match self {
             Self::Number(number) => number.tally.seen().saturating_add(number.missing),
             Self::Text(text) => text.tally.seen().saturating_add(text.missing),
+        }
+    }
+
+    /// The same cells filled with other rows, so that a later sketch can be compared with those instead of the
+    /// training data. None when the sketch was made over other cells.
+    pub fn refilled(&self, sketch: &Sketch) -> Option<Self> {
+        match (self, &sketch.cells) {
+            _ if !fits(self, sketch) => None,
+            (Self::Number(number), Cells::Number(tally)) => {
+                let (missing, tally) = (sketch.missing, tally.clone());
+                Some(Self::Number(NumberReference { missing, tally, ..number.clone() }))
+            }
+            (Self::Text(text), Cells::Text(tally)) => Some(Self::Text(text.refilled(tally, sketch.missing))),
+            _ => None,
         }
     }
 

@@ -30,9 +30,7 @@ pub fn scan_with(
     policy: &DriftPolicy,
     floors: &mut Floors,
 ) -> DriftVerdict {
-    let watched = profile.features.iter().filter(|column| !policy.ignore.contains(&column.name)).count();
-    let columns = watched + usize::from(profile.prediction.is_some());
-    let threshold = policy.alpha / (columns.max(1) as f64 * policy.windows_per_year.max(1.0));
+    let threshold = policy.alpha / (policy.columns(profile) as f64 * policy.windows_per_year.max(1.0));
     let mut scanner = Scanner { policy, threshold, floors };
     let mut features: Vec<FeatureDrift> = Vec::with_capacity(profile.features.len());
     for (position, column) in profile.features.iter().enumerate() {

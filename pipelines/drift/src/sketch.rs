@@ -3,10 +3,12 @@
 mod distinct;
 mod frequent;
 mod number;
+mod repeats;
 mod text;
 
 pub(crate) use number::{NumberTally, saturating_sum};
-pub(crate) use text::{TextTally, bucket_of};
+pub use repeats::{RecentRows, RowHash};
+pub(crate) use text::{TextTally, bucket_of, reads_as_number};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ use crate::{DriftError, Reference};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sketch {
     pub(crate) missing: u64,
+    /// Those of the missing ones that are texts where numbers should be.
+    #[serde(default, skip_serializing_if = "number::is_zero")]
+    pub(crate) mistyped: u64,
     pub(crate) cells: Cells,
 }
 
@@ -36,7 +41,7 @@ impl Sketch {
             Reference::Number(number) => Cells::Number(NumberTally::with_cells(number.cuts.len() + 1)),
             Reference::Text(text) => Cells::Text(TextTally::with_cells(text.values.len())),
         };
-        Self { missing: 0, cells }
+        Self { missing: 0, mistyped: 0, cells }
     }
 
     /// Counts a number; NaN is a missing value.
@@ -57,7 +62,9 @@ impl Sketch {
         match (&mut self.cells, reference) {
             (Cells::Text(tally), Reference::Text(text)) => tally.add(text.cell_of(x), x),
             (Cells::Number(_), Reference::Number(_)) => {
-                self.add_number(reference, x.trim().parse().unwrap_or(f64::NAN));
+                let number: Result<f64, _> = x.trim().parse();
+                self.mistyped = self.mistyped.saturating_add(u64::from(number.is_err() && !x.is_empty()));
+                self.add_number(reference, number.unwrap_or(f64::NAN));
             }
             _ => self.add_missing(),
         }
@@ -76,6 +83,7 @@ impl Sketch {
             _ => return Err(DriftError::Mismatch("numbers and categories".into())),
         }
         self.missing = self.missing.saturating_add(other.missing);
+        self.mistyped = self.mistyped.saturating_add(other.mistyped);
         Ok(())
     }
 
@@ -95,6 +103,11 @@ impl Sketch {
             Cells::Number(_) => 0,
             Cells::Text(tally) => tally.new_distinct.estimate(),
         }
+    }
+
+    /// Rows whose value is a text where a number should be; they count as missing too.
+    pub fn mistyped(&self) -> u64 {
+        self.mistyped
     }
 
     /// Rows without a value.

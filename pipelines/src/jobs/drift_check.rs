@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Attempt, Dedup, JobError, JobKind, JobResult, JobStore, NewJob};
 use crate::error::{Error, Result};
-use crate::monitor::{self, StoredVerdict};
+use crate::monitor::{self, WindowKey, performance};
 use crate::pipeline::{self, Trigger};
 use crate::rollout;
 use crate::worker::WorkerContext;
@@ -27,6 +27,18 @@ struct Watched {
     version: i64,
 }
 
+impl Watched {
+    /// The window that is open now: everything before it may be measured again.
+    fn latest(&self, registry: &Registry) -> WindowKey {
+        WindowKey {
+            service: self.service.to_string(),
+            model: self.model.to_string(),
+            version: self.version,
+            window_start: registry.now(),
+        }
+    }
+}
+
 /// Creates a job for every version of every service with closed windows that have no verdict yet. Returns how many are
 /// new. Each set of windows gets one job, so that what cannot be judged is not tried for ever.
 pub async fn enqueue_due(jobs: &JobStore, registry: &Registry) -> Result<usize> {
@@ -38,6 +50,7 @@ pub async fn enqueue_due(jobs: &JobStore, registry: &Registry) -> Result<usize> 
             let watched = Watched { service: service.name.clone(), model, version: key.version };
             latest.insert(watched, key.window_start);
         }
+        created += enqueue_measuring(jobs, registry, &service).await?;
         for (watched, window) in latest {
             let version = registry.get_version(&watched.model, watched.version).await?;
             if version.is_none_or(|version| version.profile_sha256.is_none()) {
@@ -58,6 +71,26 @@ pub async fn enqueue_due(jobs: &JobStore, registry: &Registry) -> Result<usize> 
     Ok(created)
 }
 
+/// Creates a job for the serving version when outcomes came for a window that was looked at before.
+async fn enqueue_measuring(jobs: &JobStore, registry: &Registry, service: &Service) -> Result<usize> {
+    let model = service.config.model.clone();
+    let serving = registry.resolve_target(&model, &service.config.routing.stable).await?;
+    let Some(version) = serving else { return Ok(0) };
+    let watched = Watched { service: service.name.clone(), model, version };
+    if performance::stale(registry, service, &watched.latest(registry)).await?.is_empty() {
+        return Ok(0);
+    }
+    let new = NewJob {
+        kind: JobKind::DriftCheck,
+        subject: watched.service.to_string(),
+        dedup: Dedup::WhileLive(format!("measure:{}:{}/{version}", watched.service, watched.model)),
+        payload: serde_json::to_value(&watched)?,
+        max_attempts: ATTEMPTS,
+    };
+    let (_, new) = jobs.create(&Actor::system(), new).await?;
+    Ok(usize::from(new))
+}
+
 /// The handler: judges the due windows of a version in their order, for an alert is raised where a change begins.
 pub(crate) async fn run(context: &WorkerContext, attempt: &Attempt) -> JobResult {
     let registry = &context.registry;
@@ -67,34 +100,73 @@ pub(crate) async fn run(context: &WorkerContext, attempt: &Attempt) -> JobResult
     };
     let mut due = monitor::due(registry, &service).await?;
     due.retain(|key| key.model == watched.model.as_str() && key.version == watched.version);
-    let (mut judged, mut started, mut last_drifted) = (0_usize, Vec::new(), None);
+    let (mut judged, mut last) = (0_usize, None);
     for (i, key) in due.iter().enumerate() {
         attempt.progress(i as f64 / due.len() as f64, "comparing with the training data").await?;
-        let Some(stored) = monitor::judge(registry, &service, key).await? else { continue };
+        let log = context.log.as_deref();
+        let Some(stored) = monitor::judge(registry, log, &service, key).await? else { continue };
         judged += 1;
-        last_drifted = if stored.drifted { Some(stored) } else { None };
+        last = Some(stored);
     }
-    if let Some(stored) = &last_drifted {
-        started = trigger(context, &service, stored).await?;
+    let refreshed = refresh(context, &service, &watched).await?;
+    let drifted = last.as_ref().is_some_and(|stored| stored.drifted && stored.verdict.drifted);
+    let fell = last.is_some_and(|stored| stored.assessment.performance_fell) || refreshed.fell;
+    let mut started = Vec::new();
+    if drifted {
+        started.extend(trigger(context, &service, &watched, Trigger::Drift).await?);
     }
-    Ok(json!({ "judged": judged, "drifted": last_drifted.is_some(), "retrain_jobs": started }))
+    if fell {
+        started.extend(trigger(context, &service, &watched, Trigger::Performance).await?);
+    }
+    Ok(json!({
+        "judged": judged,
+        "drifted": drifted,
+        "performance_fell": fell,
+        "measured_again": refreshed.windows,
+        "retrain_jobs": started,
+    }))
 }
 
-/// Starts the pipelines of the service that wait for drift, unless they ran within their cooldown, the version that
-/// drifted serves no more, or a new version is on its way already.
-async fn trigger(context: &WorkerContext, service: &Service, stored: &StoredVerdict) -> Result<Vec<String>> {
+/// What outcomes that came since changed.
+#[derive(Debug, Default)]
+struct Refreshed {
+    windows: usize,
+    /// The newest window of those shows a fall.
+    fell: bool,
+}
+
+/// Measures the windows of a version again for which outcomes have come.
+async fn refresh(context: &WorkerContext, service: &Service, watched: &Watched) -> Result<Refreshed> {
+    let registry = &context.registry;
+    let mut refreshed = Refreshed::default();
+    for key in performance::stale(registry, service, &watched.latest(registry)).await? {
+        let stored = performance::refresh(registry, context.log.as_deref(), service, &key).await?;
+        refreshed.windows += 1;
+        refreshed.fell = stored.is_some_and(|stored| stored.fell);
+    }
+    Ok(refreshed)
+}
+
+/// Starts the pipelines of the service that wait for this, unless they ran within their cooldown, the version that it is
+/// about serves no more, or a new version is on its way already.
+async fn trigger(
+    context: &WorkerContext,
+    service: &Service,
+    watched: &Watched,
+    reason: Trigger,
+) -> Result<Vec<String>> {
     let registry = &context.registry;
     let target = &service.config.routing.stable;
     let serving = registry.resolve_target(&service.config.model, target).await?;
-    if serving != Some(stored.version) {
+    if serving != Some(watched.version) {
         return Ok(Vec::new());
     }
-    if rollout::live(registry).await?.iter().any(|rollout| rollout.service == stored.service) {
+    if rollout::live(registry).await?.iter().any(|rollout| rollout.service == watched.service.as_str()) {
         return Ok(Vec::new());
     }
     let mut started = Vec::new();
     for pipeline in pipeline::all(registry).await? {
-        if pipeline.service != stored.service || !pipeline.spec.triggers.drift {
+        if pipeline.service != watched.service.as_str() || !pipeline.spec.triggers.waits_for(reason) {
             continue;
         }
         let cooldown = i64::try_from(pipeline.spec.triggers.cooldown.as_micros()).unwrap_or(i64::MAX);
@@ -102,7 +174,7 @@ async fn trigger(context: &WorkerContext, service: &Service, stored: &StoredVerd
         if last.is_some_and(|last| registry.now().0 < last.0.saturating_add(cooldown)) {
             continue;
         }
-        let (job, new) = pipeline::start(&context.jobs, &Actor::system(), &pipeline, Trigger::Drift).await?;
+        let (job, new) = pipeline::start(&context.jobs, &Actor::system(), &pipeline, reason).await?;
         if new {
             started.push(job.id);
         }

@@ -4,6 +4,7 @@
 //! stage that was interrupted. Training is deterministic and registering the same bytes gives the same version, so a
 //! stage that was done but not written down does no harm either.
 
+mod estimator;
 mod judge;
 mod rows;
 
@@ -53,6 +54,7 @@ pub(crate) async fn run(context: &WorkerContext, attempt: &Attempt) -> JobResult
     attempt.progress(0.02, "reading the data").await?;
     let table = rows::load(context, &pipeline, &mut run).await?;
     let candidate = candidate(context, attempt, &pipeline, &mut run, &table).await?;
+    estimator::ensure(registry, &pipeline, &candidate, &table).await?;
     let champion = judge::champion(registry, &pipeline).await?;
     let first = champion.as_ref().is_none_or(|champion| champion.version == candidate.version);
     let verdict = match (champion, run.gate.clone()) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chasqui_registry::name::ModelName;
+use chasqui_registry::name::{ModelName, ServiceName};
 use chasqui_registry::prediction_log::{Log, labelled, read_predictions};
 use chasqui_registry::service::Service;
 use chasqui_registry::version::Version;
@@ -19,8 +19,9 @@ use jiff::{Timestamp, ToSpan};
 
 use super::changes::changes;
 use super::history::{self, Traffic};
-use super::{ReportRequest, annex};
+use super::{ReportRequest, annex, meaning};
 use crate::error::{Error, Result};
+use crate::monitor::performance::{self, StoredPerformance};
 use crate::monitor::{self, StoredVerdict};
 use crate::pipeline::{self, Run};
 use crate::rollout::{self, Rollout};
@@ -31,6 +32,8 @@ const FEWEST_OUTCOMES: usize = 30;
 const OUTCOMES_PER_WEEK: u64 = 50;
 /// How long there is to decide.
 const DAYS_TO_DECIDE: i64 = 7;
+/// Windows looked through for the latest whose performance is known.
+const MOST_WINDOWS: i64 = 200;
 const RESPONSIBLE: &str = "El equipo responsable del modelo";
 
 /// The rows a report is made of.
@@ -39,10 +42,44 @@ struct Rows {
     serving: Option<i64>,
     versions: BTreeMap<i64, Version>,
     verdicts: Vec<StoredVerdict>,
+    /// The latest window of the serving version whose performance is known.
+    performance: Option<StoredPerformance>,
     rollouts: Vec<Rollout>,
     run: Option<Run>,
     traffic: Traffic,
     task: Option<Task>,
+}
+
+impl Rows {
+    /// The column whose groups must be treated alike.
+    fn attribute(&self) -> Option<&str> {
+        let groups = self.service.config.groups.as_ref().filter(|groups| groups.fairness);
+        groups.map(|groups| groups.column.as_str())
+    }
+
+    /// A group that is treated worse than is fair.
+    fn harmed(&self) -> Option<String> {
+        let performance = &self.performance.as_ref()?.performance;
+        performance.unfair_groups().next().map(|group| group.name.clone())
+    }
+
+    fn retraining_cost(&self) -> f64 {
+        self.service.config.worth.as_ref().map_or(0.0, |worth| worth.retraining.total())
+    }
+}
+
+/// The latest window of the serving version in the period whose performance is known.
+async fn latest_performance(
+    registry: &Registry,
+    name: &ServiceName,
+    serving: Option<i64>,
+    span: (Micros, Micros),
+) -> Result<Option<StoredPerformance>> {
+    let windows = performance::windows(registry, name, span, MOST_WINDOWS).await?;
+    let known = |window: &StoredPerformance| {
+        Some(window.version) == serving && window.performance.decisive().is_some()
+    };
+    Ok(windows.into_iter().find(known))
 }
 
 /// Puts the report of a period together.
@@ -56,8 +93,9 @@ pub(super) async fn assemble(
     let rows = rows(registry, log, request, from, to).await?;
     let generated_at = instant(registry.now())?;
     let verdict = decisive(&rows);
+    let performance = rows.performance.as_ref().map(|stored| &stored.performance);
     let quality = quality(&rows);
-    let facts = facts(verdict, quality.as_ref());
+    let facts = facts(&rows, verdict, quality.as_ref());
     let rollout = rows.rollouts.first();
     let draft = Draft {
         service: request.service.to_string(),
@@ -69,17 +107,13 @@ pub(super) async fn assemble(
             to: local_date(instant(Micros(to.0.saturating_sub(1)))?),
         },
         numbers: chasqui_report::NumberStyle::default(),
-        changes: verdict.map(changes).unwrap_or_default(),
-        money: money(&rows, quality.as_ref()),
-        season: if facts.change == ChangeFact::None { Season::NoChange } else { Season::Unknown },
+        changes: verdict.map(|verdict| changes(verdict, performance)).unwrap_or_default(),
+        money: meaning::money(performance).unwrap_or_else(|| money(&rows, quality.as_ref())),
+        season: verdict.map_or(Season::NoChange, meaning::season),
         recommendation: recommendation(&rows, request, &facts, verdict, generated_at),
-        inaction: if facts.change == ChangeFact::None && facts.performance != PerformanceFact::LossLikely {
-            Inaction::NoConsequence
-        } else {
-            Inaction::Unknown
-        },
+        inaction: meaning::inaction(performance).unwrap_or_else(|| quiet(&facts)),
         confidence: confidence(registry, &rows, verdict).await?,
-        fairness: chasqui_report::Fairness::default(),
+        fairness: meaning::fairness(rows.attribute(), performance),
         history: History {
             days: rows.traffic.days(),
             unit: history::unit(rows.task),
@@ -138,7 +172,8 @@ async fn rows(
         Ok::<_, Error>(Traffic::new(&table(&answered)?, &table(&known)?, task))
     });
     let traffic = traffic.await??;
-    Ok(Rows { service, serving, versions, verdicts, rollouts, run, traffic, task })
+    let performance = latest_performance(registry, name, serving, (from, to)).await?;
+    Ok(Rows { service, serving, versions, verdicts, performance, rollouts, run, traffic, task })
 }
 
 async fn versions(registry: &Registry, model: &ModelName) -> Result<BTreeMap<i64, Version>> {
@@ -168,24 +203,42 @@ async fn last_judged_run(
     Ok(last)
 }
 
-/// The verdict that a report speaks of: the latest that found something, or the latest.
+/// The verdict that a report speaks of: the latest that deserved an alarm, else the latest whose change the season
+/// explains or whose data are faulty, or the latest.
 fn decisive(rows: &Rows) -> Option<&StoredVerdict> {
-    rows.verdicts.iter().find(|verdict| verdict.drifted).or_else(|| rows.verdicts.first())
+    let told = |verdict: &&StoredVerdict| verdict.verdict.drifted || !verdict.assessment.faults.is_empty();
+    let alarm = rows.verdicts.iter().find(|verdict| verdict.drifted);
+    alarm.or_else(|| rows.verdicts.iter().find(told)).or_else(|| rows.verdicts.first())
 }
 
-fn facts(verdict: Option<&StoredVerdict>, quality: Option<&Quality>) -> Facts {
-    let drifted = verdict.is_some_and(|verdict| verdict.verdict.drifted);
+/// What happens if nobody does anything, where the performance does not tell.
+fn quiet(facts: &Facts) -> Inaction {
+    let calm = facts.change != ChangeFact::Confirmed && facts.performance != PerformanceFact::LossLikely;
+    if calm { Inaction::NoConsequence } else { Inaction::Unknown }
+}
+
+fn change_fact(verdict: &StoredVerdict) -> ChangeFact {
+    match (verdict.verdict.drifted, verdict.assessment.is_explained()) {
+        (false, _) => ChangeFact::None,
+        (true, true) => ChangeFact::Seasonal,
+        (true, false) => ChangeFact::Confirmed,
+    }
+}
+
+fn facts(rows: &Rows, verdict: Option<&StoredVerdict>, quality: Option<&Quality>) -> Facts {
+    let latest = rows.performance.as_ref();
     let performance = match quality {
+        _ if latest.is_some_and(|latest| latest.fell) => PerformanceFact::LossLikely,
         None => PerformanceFact::Unknown,
         Some(quality) if is_worse(quality) => PerformanceFact::LossLikely,
         Some(_) => PerformanceFact::WithinRange,
     };
     Facts {
-        change: if drifted { ChangeFact::Confirmed } else { ChangeFact::None },
+        change: verdict.map(change_fact).unwrap_or_default(),
         performance,
-        data_damaged: verdict.is_some_and(|verdict| verdict.verdict.missing_changed),
-        group_harmed: false,
-        days_to_minimum: None,
+        data_damaged: verdict.is_some_and(meaning::is_damaged),
+        group_harmed: rows.harmed().is_some(),
+        days_to_minimum: latest.and_then(|latest| meaning::days_to_minimum(&latest.performance)),
     }
 }
 
@@ -197,8 +250,13 @@ fn is_worse(quality: &Quality) -> bool {
     }
 }
 
-/// The measured quality of the version that serves, or of the one with most outcomes while it has too few.
+/// The quality of the version that serves: measured, or estimated while too few outcomes are known.
 fn quality(rows: &Rows) -> Option<Quality> {
+    measured(rows).or_else(|| rows.performance.as_ref().and_then(meaning::estimated_quality))
+}
+
+/// The measured quality of the version that serves, or of the one with most outcomes while it has too few.
+fn measured(rows: &Rows) -> Option<Quality> {
     let enough = |version: &i64| rows.traffic.errors.get(version).is_some_and(|e| e.len() >= FEWEST_OUTCOMES);
     let most = rows.traffic.errors.iter().max_by_key(|(_, errors)| errors.len()).map(|(version, _)| *version);
     let version = rows.serving.filter(enough).or_else(|| most.filter(enough))?;
@@ -270,6 +328,9 @@ fn action(rows: &Rows, facts: &Facts, verdict: Option<&StoredVerdict>) -> Action
     if facts.data_damaged {
         return Action::CheckSource;
     }
+    if let Some(group) = rows.harmed() {
+        return Action::ProtectGroup { group };
+    }
     let replaced =
         verdict.is_some_and(|verdict| rows.serving.is_some_and(|serving| serving > verdict.version));
     let loss = facts.performance == PerformanceFact::LossLikely;
@@ -278,7 +339,10 @@ fn action(rows: &Rows, facts: &Facts, verdict: Option<&StoredVerdict>) -> Action
         return if replaced && !loss {
             Action::Review
         } else {
-            Action::Retrain { cost: None, avoids_per_month: None }
+            meaning::retraining(
+                rows.performance.as_ref().map(|stored| &stored.performance),
+                rows.retraining_cost(),
+            )
         };
     }
     if rows.traffic.predictions > 0 && rows.traffic.outcomes == 0 {

@@ -3,10 +3,21 @@
 use chasqui_drift::{Category, ColumnKind, FeatureDrift, Summary};
 use chasqui_report::{Change, Distribution, DistributionCell, Measure, Pace, Unit};
 
+use super::meaning;
 use crate::monitor::StoredVerdict;
+use crate::monitor::performance::WindowPerformance;
 
 /// The columns that changed, the most important first; the model's own answers last.
-pub(super) fn changes(verdict: &StoredVerdict) -> Vec<Change> {
+pub(super) fn changes(verdict: &StoredVerdict, performance: Option<&WindowPerformance>) -> Vec<Change> {
+    let mut told = changed_columns(verdict);
+    for change in &mut told {
+        let dated = verdict.assessment.changes.iter().find(|dated| dated.column == change.feature);
+        change.pace = meaning::pace(dated, performance);
+    }
+    told
+}
+
+fn changed_columns(verdict: &StoredVerdict) -> Vec<Change> {
     let drifted = |feature: &&FeatureDrift| feature.drifted || feature.missing_changed;
     let mut features: Vec<&FeatureDrift> = verdict.verdict.features.iter().filter(drifted).collect();
     let weight =

@@ -1,12 +1,16 @@
 //! Watching: windows, verdicts, alerts, the retraining that follows, and the report.
 
+use chasqui_drift::calendar::{Calendar, Event, SeasonalVerdict};
+use chasqui_drift::quality::Check;
 use chasqui_drift::{Profile, WindowSketch};
 use chasqui_pipelines::jobs::{Dedup, JobKind, JobState, NewJob, drift_check};
-use chasqui_pipelines::monitor::{self, WindowKey, store_sketch};
+use chasqui_pipelines::monitor::{
+    self, FlowTotal, SeasonSource, WindowKey, performance, store_flow, store_sketch,
+};
 use chasqui_pipelines::{pipeline, report};
 use chasqui_registry::outcome::{Outcome, Target};
 use chasqui_registry::prediction_log::{Personal, Record, Shape};
-use chasqui_registry::service::{MonitorPolicy, ServiceConfig};
+use chasqui_registry::service::{MonitorPolicy, ServiceConfig, Worth};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, PageRequest};
 use chasqui_runtime::Value;
@@ -19,6 +23,9 @@ on_both_databases!(
     a_window_without_a_successor_waits_for_its_end,
     a_report_tells_what_happened,
     answered_rows_are_learned_from,
+    a_season_explains_what_the_year_before_looked_like,
+    rows_that_stay_away_and_rows_sent_again_are_told,
+    performance_is_estimated_and_measured_as_outcomes_come,
 );
 
 const WINDOW: i64 = 60;
@@ -105,8 +112,8 @@ async fn a_window_without_a_successor_waits_for_its_end(fixture: &Fixture) {
     fixture.clock.advance_seconds(4);
     let due = monitor::due(registry, &found).await.unwrap();
     assert_eq!(due.len(), 1);
-    let verdict = monitor::judge(registry, &found, &due[0]).await.unwrap().unwrap();
-    let again = monitor::judge(registry, &found, &due[0]).await.unwrap().unwrap();
+    let verdict = monitor::judge(registry, Some(&fixture.log), &found, &due[0]).await.unwrap().unwrap();
+    let again = monitor::judge(registry, Some(&fixture.log), &found, &due[0]).await.unwrap().unwrap();
     assert_eq!(verdict.id, again.id, "a window is judged once");
     assert!(monitor::due(registry, &found).await.unwrap().is_empty());
 }
@@ -206,4 +213,197 @@ async fn answered_rows_are_learned_from(fixture: &Fixture) {
         fixture.clock.advance_seconds(10);
     }
     worker.shutdown().await;
+}
+
+/// Logs answers of the model `y = x + 1` at a time of their own.
+fn log_at(fixture: &Fixture, version: &Version, at: Micros, rows: i64, shift: f64) {
+    let personal = Personal { columns: &[], key_field: None };
+    let shape =
+        Shape::of_signature(&service(), &model("ventas"), version.version, &version.signature, &personal);
+    let records: Vec<Record<'_>> = (0..rows)
+        .map(|row| {
+            let x = (row * 7 % 37) as f64 / 10.0 + shift;
+            Record {
+                id: Micros(at.0 + row).new_id(),
+                at: Micros(at.0 + row),
+                latency_us: 900,
+                rollout: None,
+                key: None,
+                request_id: None,
+                inputs: version.signature.features.iter().map(|_| Value::Number(x)).collect(),
+                label: Value::Missing,
+                score: None,
+                value: Some(x + 1.0),
+                error: false,
+            }
+        })
+        .collect();
+    fixture.log.append(&shape, &records).unwrap();
+}
+
+async fn a_season_explains_what_the_year_before_looked_like(fixture: &Fixture) {
+    const WEEK: i64 = 7 * 86_400;
+    // Thursday 15 December 2022, 0:00 UTC: a week of monitoring begins, nine days before the 24th.
+    let december = Micros(1_671_062_400_000_000);
+    let registry = &fixture.registry;
+    let (version, profile) = serve(fixture).await;
+    let mut config = ServiceConfig::of_model(model("ventas"));
+    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
+    registry.put_service(&actor(), &service(), config, "").await.unwrap();
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let year_before = december.plus_seconds(-365 * 86_400);
+    for week in 0..2 {
+        log_at(fixture, &version, year_before.plus_seconds(week * WEEK + 40 * 3600), 200, 2.0);
+    }
+    let judge = |week: i64, shift: f64| {
+        let (profile, found) = (&profile, &found);
+        async move {
+            let start = december.plus_seconds(week * WEEK);
+            let key = WindowKey {
+                service: "ventas".into(),
+                model: "ventas".into(),
+                version: 1,
+                window_start: start,
+            };
+            store_sketch(registry, &key, "one", &sketch(profile, shift)).await.unwrap();
+            monitor::judge(registry, Some(&fixture.log), found, &key).await.unwrap().unwrap()
+        }
+    };
+    let expected = judge(0, 2.0).await;
+    assert!(expected.verdict.drifted && !expected.drifted, "{:?}", expected.assessment.season);
+    let season = expected.assessment.season.as_ref().unwrap();
+    assert!(
+        matches!(season.verdict, SeasonalVerdict::Expected { event: Event::DecimoTercero, .. }),
+        "{season:?}"
+    );
+    assert_eq!(season.compared_with.unwrap().0, jiff::civil::date(2021, 12, 15));
+    assert_eq!((season.source, season.rows), (Some(SeasonSource::Log), 200));
+    assert_eq!(fixture.alerts("drift").await, 0, "what is expected is not told");
+
+    let other = judge(1, -2.5).await;
+    assert!(other.drifted, "{:?}", other.assessment.season);
+    assert_eq!(other.assessment.season.unwrap().verdict, SeasonalVerdict::Alarm);
+    assert_eq!(fixture.alerts("drift").await, 1);
+    // A company's own calendar counts: it is kept, audited and checked.
+    let calendar = registry.calendar().await.unwrap();
+    assert_eq!((calendar.calendar.clone(), calendar.updated_at), (Calendar::default(), None));
+    let own = Calendar { removed: vec![jiff::civil::date(2026, 5, 25)], ..Calendar::default() };
+    registry.put_calendar(&actor(), own.clone(), "decreto").await.unwrap();
+    assert_eq!(registry.calendar().await.unwrap().calendar, own);
+    assert_eq!(registry.verify_audit().await.unwrap().broken_at, None);
+}
+
+async fn rows_that_stay_away_and_rows_sent_again_are_told(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    let (_, profile) = serve(fixture).await;
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let mut faults = Vec::new();
+    for window in 0..6 {
+        let key = key(fixture, window - 6);
+        let (rows, repeated) = if window == 5 { (60, 30) } else { (200, 0) };
+        let (first_at, last_at) = (key.window_start, key.window_start.plus_seconds(WINDOW - 2));
+        let flow = FlowTotal { rows, repeated, first_at, last_at };
+        store_flow(registry, &key, "one", &flow).await.unwrap();
+        store_sketch(registry, &key, "one", &sketch(&profile, 0.0)).await.unwrap();
+        let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+        assert!(!verdict.drifted);
+        faults = verdict.assessment.faults.iter().map(|fault| fault.check).collect();
+        assert!(window == 5 || faults.is_empty(), "{faults:?}");
+    }
+    assert_eq!(faults, [Check::Duplicate, Check::Volume]);
+    assert_eq!((fixture.alerts("data").await, fixture.alerts("drift").await), (1, 0));
+}
+
+async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    let worker = fixture.worker().await;
+    fixture.upload(curve(1500)).await;
+    let text = declaration(r#"kind = "gradient_boosting", trees = 60"#, "");
+    let declared = pipeline::put(registry, &actor(), &fixture::pipeline(), &text).await.unwrap();
+    let (job, _) =
+        pipeline::start(&fixture.jobs, &actor(), &declared, pipeline::Trigger::Hand).await.unwrap();
+    let ended = || async { fixture.jobs.get(&job.id).await.ok().filter(|job| job.state.terminal()) };
+    assert_eq!(eventually("the training", ended).await.state, JobState::Succeeded);
+    worker.shutdown().await;
+    let version = registry.get_version(&model("ventas"), 1).await.unwrap().unwrap();
+    let estimator = registry.estimator(&model("ventas"), 1).await.unwrap().unwrap();
+    assert!(estimator.loss_model.is_some(), "the losses of a regression are predicted by a model");
+    let mut config = registry.get_service(&service()).await.unwrap().unwrap().config;
+    config.monitor = MonitorPolicy { window_seconds: WINDOW, min_rows: 50, ignore: Vec::new() };
+    config.worth = Some(Worth { per_error: Some(2.0), ..Worth::default() });
+    registry.put_service(&actor(), &service(), config, "").await.unwrap();
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let profile = registry.profile_of(&version).await.unwrap().unwrap();
+    let start = key(fixture, 0);
+    let ids = log_curve(fixture, &version, start.window_start, 300);
+    let mut rows = WindowSketch::new(&profile);
+    rows.rows = 300;
+    store_sketch(registry, &start, "one", &rows).await.unwrap();
+    monitor::judge(registry, Some(&fixture.log), &found, &start).await.unwrap().unwrap();
+    let stored = performance::of_window(registry, &start).await.unwrap().unwrap();
+    let estimate = &stored.performance.estimated[0];
+    assert_eq!((estimate.measure.as_str(), stored.performance.labels), ("mean_absolute", 0));
+    let (usual, accepted) = (estimate.thresholds.unwrap(), estimate.reference.unwrap());
+    assert!((usual.lower..=usual.upper).contains(&accepted) && !stored.fell, "{estimate:?}");
+    assert!((estimate.value - accepted).abs() < 3.0 * accepted, "{estimate:?}");
+
+    // What really happened lies far from the answers: the estimate could not know.
+    fixture.clock.advance_seconds(10);
+    let outcomes: Vec<Outcome> = ids
+        .into_iter()
+        .map(|(id, answer)| Outcome {
+            target: Target::Prediction(id),
+            label: None,
+            value: Some(answer + 5.0),
+            converted: None,
+            occurred_at: None,
+        })
+        .collect();
+    registry.store_outcomes(&actor(), &outcomes, Some(&fixture.log)).await.unwrap();
+    let next = key(fixture, 1);
+    fixture.clock.advance_seconds(1);
+    let stale = performance::stale(registry, &found, &next).await.unwrap();
+    assert_eq!(stale, std::slice::from_ref(&start));
+    let measured = performance::refresh(registry, Some(&fixture.log), &found, &start).await.unwrap().unwrap();
+    assert!(measured.fell && measured.performance.labels == 300);
+    assert!((measured.performance.realized[0].value - 5.0).abs() < 1e-6);
+    assert!(measured.performance.reconciliation.unwrap().contradicted);
+    let value = measured.performance.value.unwrap();
+    assert!((value.per_prediction + 10.0).abs() < 1e-6 && value.weekly_loss.dollars > 0.0, "{value:?}");
+    assert_eq!(fixture.alerts("performance").await, 1);
+    fixture.clock.advance_seconds(10);
+    assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty(), "nothing new came");
+}
+
+/// Logs answers of a version to rows like those of [`curve`], as it gives them; ids and answers.
+fn log_curve(fixture: &Fixture, version: &Version, from: Micros, rows: i64) -> Vec<(uuid::Uuid, f64)> {
+    let personal = Personal { columns: &[], key_field: None };
+    let shape =
+        Shape::of_signature(&service(), &model("ventas"), version.version, &version.signature, &personal);
+    let mut told = Vec::new();
+    for row in 0..rows {
+        let at = Micros(from.0 + row * 1000);
+        let x = (row * 7 % 60) as f64 / 10.0 - 3.0;
+        let answer = x * x + 2.1;
+        let inputs = version.signature.features.iter().map(|feature| match feature.name.as_str() {
+            "store" => Value::Text("Quito"),
+            _ => Value::Number(x),
+        });
+        let record = Record {
+            id: at.new_id(),
+            at,
+            latency_us: 900,
+            rollout: None,
+            key: None,
+            request_id: None,
+            inputs: inputs.collect(),
+            label: Value::Missing,
+            score: None,
+            value: Some(answer),
+            error: false,
+        };
+        told.push((record.id, answer));
+        fixture.log.append(&shape, &[record]).unwrap();
+    }
+    told
 }

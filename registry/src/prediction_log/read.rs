@@ -47,6 +47,27 @@ pub async fn read_predictions(
     unify(batches)
 }
 
+/// The predictions of a span, file by file: memory holds one file at a time, and each has a schema of its own.
+pub struct PredictionStream<'a>(Reader<'a>);
+
+impl<'a> PredictionStream<'a> {
+    /// Begins to read. Give the process's own [`Log`] to see the last minute too.
+    pub async fn open(registry: &'a Registry, log: Option<&Log>, range: &'a PredictionRange) -> Result<Self> {
+        Reader::open(registry, log, range, Wanted::All).await.map(Self)
+    }
+
+    /// The rows of the next file that has any; `None` after the last. No prediction appears twice.
+    pub async fn next(&mut self) -> Result<Option<Vec<RecordBatch>>> {
+        self.0.next().await
+    }
+}
+
+impl std::fmt::Debug for PredictionStream<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("PredictionStream").field("range", self.0.range).finish_non_exhaustive()
+    }
+}
+
 /// Counts the predictions of a span without their inputs.
 pub async fn count_predictions(
     registry: &Registry,

@@ -4,6 +4,7 @@ use chasqui_runtime::Signature;
 use serde::{Deserialize, Serialize};
 
 use super::expectation::Expectations;
+use super::worth::{Groups, Worth};
 use crate::name::{AliasName, ModelName, check_text};
 use crate::{Error, Result};
 
@@ -43,6 +44,12 @@ pub struct ServiceConfig {
     /// Whether it is taken out of service: nothing is answered and its versions are not kept in memory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unloaded: bool,
+    /// What answers are worth in dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<Worth>,
+    /// The groups that answers are compared for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
 }
 
 /// Which versions answer.
@@ -107,6 +114,8 @@ impl ServiceConfig {
             monitor: MonitorPolicy::default(),
             expectations: None,
             unloaded: false,
+            worth: None,
+            groups: None,
         }
     }
 
@@ -129,11 +138,21 @@ impl ServiceConfig {
         }
         distinct("monitor.ignore", &self.monitor.ignore)?;
         self.expectations.as_ref().map_or(Ok(()), Expectations::check)?;
+        self.worth.as_ref().map_or(Ok(()), Worth::check)?;
+        self.groups.as_ref().map_or(Ok(()), |groups| groups.check(&self.personal))?;
         self.check_fields()
     }
 
     /// Checks what depends on the model that answers.
     pub(super) fn check_fit(&self, signature: &Signature) -> Result<()> {
+        if let Some(groups) = &self.groups
+            && !signature.features.iter().any(|feature| feature.name == groups.column)
+        {
+            return Err(Error::Invalid(format!(
+                "`groups.column` names `{}`, which is no input",
+                groups.column
+            )));
+        }
         let Some(expectations) = &self.expectations else { return Ok(()) };
         expectations.check_fit(signature, self.key_field.as_deref())
     }

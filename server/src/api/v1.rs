@@ -3,6 +3,7 @@
 mod alerts;
 mod aliases;
 mod audit;
+mod calendar;
 mod datasets;
 mod drift;
 mod jobs;
@@ -137,6 +138,7 @@ where
         .service(resource("/jobs/{job}/events", "GET").get(jobs::events))
         .service(resource("/jobs/{job}/cancel", "POST").post(jobs::cancel))
         .service(resource("/reports/{report}", "GET").get(reports::get))
+        .service(resource("/calendar", "GET, PUT").get(calendar::get).put(calendar::put))
         .service(resource("/audit", "GET").get(audit::list))
         .service(resource("/audit/verification", "GET").get(audit::verify))
         .service(resource("/keys", "GET, POST").get(keys::list).post(keys::create))

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chasqui_drift::quality::Check;
 use chasqui_pipelines::jobs::JobState;
+use chasqui_pipelines::monitor::performance::windows;
 use chasqui_pipelines::{monitor, rollout};
+use chasqui_registry::name::ServiceName;
 use chasqui_registry::{Micros, PageRequest};
 use tokio::sync::watch;
 
@@ -55,6 +58,31 @@ async fn from_rows(app: &App) -> chasqui_pipelines::Result<()> {
         for feature in &verdict.verdict.features {
             app.metrics.drift_psi.with_label_values(&[&verdict.service, &feature.name]).set(feature.psi);
         }
+        let explained = i64::from(verdict.verdict.drifted && verdict.assessment.is_explained());
+        app.metrics.drift_explained.with_label_values(&[&verdict.service]).set(explained);
+        for check in Check::ALL {
+            let found = verdict.assessment.faults.iter().filter(|fault| fault.check == check).count();
+            app.metrics.data_faults.with_label_values(&[&*verdict.service, check.name()]).set(found as i64);
+        }
+        performance(app, &service.name).await?;
+    }
+    Ok(())
+}
+
+/// The measures of the last window of a service.
+async fn performance(app: &App, service: &ServiceName) -> chasqui_pipelines::Result<()> {
+    let span = (Micros(0), Micros(i64::MAX));
+    let Some(last) = windows(&app.registry, service, span, 1).await?.pop() else { return Ok(()) };
+    let sources = [("estimated", &last.performance.estimated), ("realized", &last.performance.realized)];
+    for (source, figures) in sources {
+        for figure in figures {
+            let labels = [service.as_str(), figure.measure.as_str(), source];
+            app.metrics.performance.with_label_values(&labels).set(figure.value);
+        }
+    }
+    app.metrics.performance_fell.with_label_values(&[service.as_str()]).set(i64::from(last.fell));
+    if let Some(value) = last.performance.value {
+        app.metrics.weekly_loss.with_label_values(&[service.as_str()]).set(value.weekly_loss.dollars);
     }
     Ok(())
 }

@@ -90,6 +90,7 @@ impl Writer {
             version: total.version,
             window_start: total.start,
         };
+        monitor::store_flow(&self.registry, &key, &self.boot, &total.flow).await?;
         monitor::store_sketch(&self.registry, &key, &self.boot, &total.sketch).await
     }
 

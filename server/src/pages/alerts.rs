@@ -61,6 +61,20 @@ fn translated(alert: &Alert, titles: &AlertTitles, voice: Voice) -> Option<Strin
             let names = if names.is_empty() { voice.t.answers_column.into() } else { voice.list(&names) };
             return Some(fill(titles.drift, &[("service", &service), ("names", &names)]));
         }
+        ("data", _) => {
+            let faults = alert.body["faults"].as_array()?;
+            let names: Vec<&str> = faults
+                .iter()
+                .filter_map(|fault| fault["column"].as_str().or(fault["check"].as_str()))
+                .take(3)
+                .collect();
+            return Some(fill(titles.data, &[("service", &service), ("names", &voice.list(&names))]));
+        }
+        ("performance", _) => return Some(fill(titles.performance, &[("service", &service)])),
+        ("digest", _) => {
+            let items = alert.body["items"].as_array()?.len().to_string();
+            return Some(fill(titles.digest, &[("service", &service), ("n", &items)]));
+        }
         ("rollback", _) => titles.rollback,
         ("rollout", "atencion") => titles.approval,
         ("rollout", "importante") => titles.failed,

@@ -2,7 +2,10 @@
 
 mod charts;
 mod column;
+mod meaning;
+pub(super) mod page;
 
+use chasqui_drift::quality::{Check, Fault};
 use chasqui_drift::{DriftVerdict, FeatureDrift};
 use chasqui_pipelines::monitor::StoredVerdict;
 use chasqui_report::Level;
@@ -19,6 +22,10 @@ const MOST_UNCHANGED: usize = 100;
 /// The section on drift of a service.
 pub(super) struct DriftView {
     pub(super) sentence: String,
+    /// What is wrong with the data.
+    pub(super) faults: Vec<String>,
+    /// What the season makes of the change.
+    pub(super) season: Option<String>,
     /// The stretch of time and its rows.
     pub(super) window: String,
     /// Columns that changed, the strongest first.
@@ -36,17 +43,17 @@ impl DriftView {
     /// The view of the latest verdict; `verdicts` are those of the same version, in any order.
     pub(super) fn new(stored: &StoredVerdict, verdicts: &[StoredVerdict], voice: Voice) -> Self {
         let verdict = &stored.verdict;
-        let mut columns: Vec<&FeatureDrift> = verdict.features.iter().chain(&verdict.prediction).collect();
-        columns.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
-        let (changed, mut unchanged): (Vec<&FeatureDrift>, Vec<&FeatureDrift>) =
-            columns.iter().copied().partition(|column| has_changed(column));
+        let changed = changed(verdict);
+        let columns = verdict.features.iter().chain(&verdict.prediction);
+        let mut unchanged: Vec<&FeatureDrift> = columns.filter(|column| !has_changed(column)).collect();
         unchanged.sort_by(|a, b| importance(b).total_cmp(&importance(a)));
         unchanged.truncate(MOST_UNCHANGED);
-        let answers = verdict.prediction.as_ref().map(|column| column.name.as_str());
-        let view = |column: &&FeatureDrift| ColumnView::new(column, answers == Some(&column.name), voice);
+        let view = |column: &&FeatureDrift| column_view(stored, column, voice);
         let rows = voice.many(voice.t.rows, usize::try_from(verdict.rows).unwrap_or(usize::MAX));
         Self {
-            sentence: sentence(verdict, voice),
+            sentence: sentence(stored, voice),
+            faults: stored.assessment.faults.iter().map(|fault| meaning::fault(fault, voice)).collect(),
+            season: stored.assessment.season.as_ref().and_then(|season| meaning::season(season, voice)),
             window: voice.many_with(
                 voice.t.drift_window,
                 verdict.windows,
@@ -61,19 +68,52 @@ impl DriftView {
     }
 }
 
-/// The level that a verdict alone gives: incomplete data are a fault of the data, a change is to be reviewed.
-pub(super) fn level(verdict: &DriftVerdict) -> Level {
-    if verdict.missing_changed {
+/// The columns that changed, the strongest first.
+fn changed(verdict: &DriftVerdict) -> Vec<&FeatureDrift> {
+    let columns = verdict.features.iter().chain(&verdict.prediction);
+    let mut changed: Vec<&FeatureDrift> = columns.filter(|column| has_changed(column)).collect();
+    changed.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    changed
+}
+
+/// A column with what is known of its change.
+fn column_view(stored: &StoredVerdict, column: &FeatureDrift, voice: Voice) -> ColumnView {
+    let answers = stored.verdict.prediction.as_ref().map(|column| column.name.as_str());
+    let change = stored.assessment.changes.iter().find(|change| change.column == column.name);
+    let change = change.filter(|_| has_changed(column)).and_then(|change| meaning::change(change, voice));
+    let mut view = ColumnView::new(column, answers == Some(&column.name), voice);
+    if let Some(change) = change {
+        view.words = format!("{} {change}", view.words);
+    }
+    view
+}
+
+/// The level that a verdict alone gives: faulty data are important, a change is to be reviewed, and one that the season
+/// explains is for information.
+pub(super) fn level(stored: &StoredVerdict) -> Level {
+    let damaged = |fault: &Fault| matches!(fault.check, Check::Missing | Check::Type | Check::Range);
+    let faults = &stored.assessment.faults;
+    if stored.verdict.missing_changed || faults.iter().any(damaged) {
         Level::Importante
-    } else if verdict.drifted {
+    } else if stored.drifted || !faults.is_empty() {
         Level::Atencion
+    } else if stored.verdict.drifted {
+        Level::Esperado
     } else {
         Level::Normal
     }
 }
 
-/// What changed, in a sentence or two.
-pub(super) fn sentence(verdict: &DriftVerdict, voice: Voice) -> String {
+/// What changed, in a sentence or two; what the season explains is told as that.
+pub(super) fn sentence(stored: &StoredVerdict, voice: Voice) -> String {
+    let season = stored.assessment.season.as_ref().filter(|_| stored.assessment.is_explained());
+    if let Some(told) = season.and_then(|season| meaning::season(season, voice)) {
+        return told;
+    }
+    what_changed(&stored.verdict, voice)
+}
+
+fn what_changed(verdict: &DriftVerdict, voice: Voice) -> String {
     let t = voice.t;
     let mut drifted: Vec<&FeatureDrift> = verdict.features.iter().filter(|column| column.drifted).collect();
     drifted.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
@@ -118,6 +158,7 @@ fn importance(column: &FeatureDrift) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use chasqui_drift::{Bin, ColumnKind, Summary};
+    use chasqui_pipelines::monitor::Assessment;
     use chasqui_registry::Micros;
     use chasqui_report::Language;
 
@@ -180,6 +221,7 @@ pub(super) mod tests {
             window_end: start.plus_seconds(7 * 86_400),
             drifted: verdict.drifted,
             verdict,
+            assessment: Assessment::default(),
             created_at: start,
         }
     }
@@ -187,7 +229,7 @@ pub(super) mod tests {
     #[test]
     fn sentences_name_what_changed() {
         let voice = Voice::new(Language::Es);
-        let say = |columns: Vec<FeatureDrift>| sentence(&verdict(columns), voice);
+        let say = |columns: Vec<FeatureDrift>| sentence(&stored(0, verdict(columns)), voice);
         assert_eq!(say(vec![column("a", false)]), "Los datos se parecen a los del entrenamiento.");
         assert!(say(vec![column("precio", true)]).starts_with("Cambió «precio»:"));
         assert!(say(vec![column("a", true), column("b", true)]).starts_with("Cambiaron «a» y «b»:"));
@@ -199,18 +241,21 @@ pub(super) mod tests {
     fn incomplete_data_come_first_and_are_important() {
         let voice = Voice::new(Language::Es);
         let empty = FeatureDrift { missing_changed: true, ..column("edad", false) };
-        let told = sentence(&verdict(vec![column("precio", true), empty.clone()]), voice);
+        let told = sentence(&stored(0, verdict(vec![column("precio", true), empty.clone()])), voice);
         assert!(told.starts_with("Llegan datos incompletos en «edad». Cambió «precio»"), "{told}");
-        assert_eq!(level(&verdict(vec![empty])), Level::Importante);
-        assert_eq!(level(&verdict(vec![column("a", true)])), Level::Atencion);
-        assert_eq!(level(&verdict(vec![column("a", false)])), Level::Normal);
+        let level = |columns: Vec<FeatureDrift>| level(&stored(0, verdict(columns)));
+        assert_eq!(level(vec![empty]), Level::Importante);
+        assert_eq!(level(vec![column("a", true)]), Level::Atencion);
+        assert_eq!(level(vec![column("a", false)]), Level::Normal);
     }
 
     #[test]
     fn changed_answers_alone_are_told() {
         let mut verdict = verdict(vec![column("a", false)]);
         verdict.prediction = Some(column("prediction", true));
-        assert!(sentence(&verdict, Voice::new(Language::Es)).contains("las respuestas del modelo sí"));
+        assert!(
+            sentence(&stored(0, verdict), Voice::new(Language::Es)).contains("las respuestas del modelo sí")
+        );
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Facts {
             return Some(Level::Urgente);
         }
         let of_alerts = self.alerts.iter().map(|alert| level_of(&alert.severity)).max();
-        let of_data = self.verdict.as_ref().map(|stored| drift::level(&stored.verdict));
+        let of_data = self.verdict.as_ref().map(drift::level);
         of_alerts.max(of_data).max(self.reported())
     }
 
@@ -109,6 +109,17 @@ impl Facts {
         let (latest, serving) = (self.reports.first()?, self.serving.as_ref()?);
         let told = latest.report.draft().annex.lineage.version.as_deref()?;
         (told == serving.version.to_string()).then(|| level_of(&latest.level))
+    }
+
+    /// The verdicts on the version that the latest one is about.
+    pub(super) fn same_version(&self, mut verdicts: Vec<StoredVerdict>) -> Vec<StoredVerdict> {
+        let latest = self.verdict.as_ref().map(|stored| (stored.model.clone(), stored.version));
+        verdicts.retain(|stored| {
+            latest
+                .as_ref()
+                .is_some_and(|(model, version)| stored.model == *model && stored.version == *version)
+        });
+        verdicts
     }
 
     /// Whether a person should look at it.
@@ -138,7 +149,7 @@ impl Facts {
         let is_watched = self.serving.as_ref().is_some_and(|version| version.profile_sha256.is_some());
         match &self.verdict {
             _ if self.is_ready == Some(false) => voice.t.not_ready.into(),
-            Some(stored) => drift::sentence(&stored.verdict, voice),
+            Some(stored) => drift::sentence(stored, voice),
             None if self.serving.is_some() && !is_watched => voice.t.drift_unwatched.into(),
             None => voice.t.drift_waiting.into(),
         }

@@ -28,6 +28,7 @@ impl RunView {
             "drift" => t.triggers[0].into(),
             "schedule" => t.triggers[1].into(),
             "hand" => t.triggers[2].into(),
+            "performance" => t.triggers[3].into(),
             other => clip(other),
         };
         let version = run.version.map(|version| fill(t.version, &[("n", &version.to_string())]));

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use chasqui_pipelines::alert::{self, Alert};
 use chasqui_pipelines::jobs::{Job, JobKind, JobState};
+use chasqui_pipelines::monitor::performance::StoredPerformance;
 use chasqui_pipelines::monitor::{self, StoredVerdict};
 use chasqui_pipelines::pipeline::{self, Run};
 use chasqui_pipelines::rollout::{self, EvidenceReport};
@@ -18,6 +19,7 @@ use chasqui_report::Level;
 use super::alerts::AlertView;
 use super::drift::DriftView;
 use super::facts::{self, Facts, Stat};
+use super::performance::PerformanceView;
 use super::reports::ReportView;
 use super::rollouts::RolloutView;
 use super::runs::{JobView, RunView};
@@ -64,6 +66,8 @@ struct ServiceView {
     refresh_seconds: u32,
     rollout: Option<RolloutView>,
     drift: Option<DriftView>,
+    changes_href: String,
+    performance: PerformanceView,
     versions: Vec<VersionView>,
     has_more_versions: bool,
     runs: Vec<RunView>,
@@ -77,6 +81,7 @@ struct Rows {
     facts: Facts,
     rollout: Option<EvidenceReport>,
     verdicts: Vec<StoredVerdict>,
+    performance: Vec<StoredPerformance>,
     versions: Vec<Version>,
     has_more_versions: bool,
     aliases: Vec<Alias>,
@@ -122,7 +127,8 @@ async fn rows(app: &App, name: &ServiceName) -> Result<Option<Rows>> {
     let (runs, jobs) = work(app, name).await?;
     Ok(Some(Rows {
         rollout,
-        verdicts: of_serving(monitor::verdicts(registry, name, &page(WINDOWS_SHOWN)?).await?.items, &facts),
+        verdicts: facts.same_version(monitor::verdicts(registry, name, &page(WINDOWS_SHOWN)?).await?.items),
+        performance: super::drift::page::of_serving(app, &facts, name).await?,
         has_more_versions: versions.next_cursor.is_some(),
         versions: versions.items,
         aliases: registry.list_aliases(&model).await?,
@@ -131,15 +137,6 @@ async fn rows(app: &App, name: &ServiceName) -> Result<Option<Rows>> {
         alerts: alert::list(registry, Some(name.as_str()), &page(ALERTS_SHOWN)?).await?.items,
         facts,
     }))
-}
-
-/// The verdicts on the version that the latest one on the page is about.
-fn of_serving(mut verdicts: Vec<StoredVerdict>, facts: &Facts) -> Vec<StoredVerdict> {
-    let serving = facts.verdict.as_ref().map(|stored| (stored.model.clone(), stored.version));
-    verdicts.retain(|stored| {
-        serving.as_ref().is_some_and(|(model, version)| stored.model == *model && stored.version == *version)
-    });
-    verdicts
 }
 
 /// The latest runs of the service's pipelines, and the latest jobs for it or for one of them.
@@ -190,6 +187,8 @@ impl ServiceView {
             refresh_seconds: if is_busy { BUSY } else { CALM },
             rollout: rows.rollout.as_ref().map(|report| RolloutView::new(report, may_edit, voice)),
             drift: drift.map(|stored| DriftView::new(stored, &rows.verdicts, voice)),
+            changes_href: format!("{href}/drift"),
+            performance: PerformanceView::new(&rows.performance, voice),
             versions: Versions {
                 serving: facts.serving.as_ref().map(|version| version.version),
                 rollout: facts.rollout.as_ref(),
@@ -218,6 +217,7 @@ mod tests {
             facts,
             rollout: None,
             verdicts: Vec::new(),
+            performance: Vec::new(),
             versions: Vec::new(),
             has_more_versions: false,
             aliases: Vec::new(),
@@ -241,7 +241,7 @@ mod tests {
         let mut facts = facts("ventas");
         facts.verdict = Some(stored(2, verdict(vec![column("precio", true)])));
         let other = StoredVerdict { version: 9, ..stored(1, verdict(vec![column("precio", false)])) };
-        let kept = of_serving(vec![other, stored(0, verdict(vec![column("precio", false)]))], &facts);
+        let kept = facts.same_version(vec![other, stored(0, verdict(vec![column("precio", false)]))]);
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0].version, 1);
     }

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 
-use super::{day, days_between, easter_sunday, national_holidays, shift};
+use super::{EventName, day, days_between, easter_sunday, national_holidays, shift};
 
 /// A reason for customers to do otherwise, which comes back every year or every month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,13 +35,18 @@ pub enum Event {
     Quincena,
     /// Salaries of the end of the month.
     FinDeMes,
+    /// No event: the same weeks of the year before, weekday by weekday.
+    MismasFechas,
+    /// An event of the company's own.
+    Propio(EventName),
 }
 
 /// Where an event moves people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Region {
     /// Everywhere.
+    #[default]
     Nacional,
     /// Coast and Galápagos.
     CostaInsular,
@@ -54,7 +59,8 @@ pub enum Region {
 pub struct Season {
     /// What comes.
     pub event: Event,
-    /// Where.
+    /// Where; everywhere when nothing is said.
+    #[serde(default)]
     pub region: Region,
     /// The day that distances are counted from.
     pub day: Date,
@@ -77,7 +83,7 @@ pub struct Counterpart {
 
 impl Event {
     /// Its name, for people.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::DecimoTercero => "Décimo tercero / compras de Navidad",
             Self::DecimoCuartoCosta => "Décimo cuarto Costa y Galápagos (pago hasta 15-mar)",
@@ -92,6 +98,8 @@ impl Event {
             Self::ClasesSierra => "Inicio de clases Sierra y Amazonía",
             Self::Quincena => "Quincena",
             Self::FinDeMes => "Fin de mes",
+            Self::MismasFechas => "Las mismas fechas del año anterior",
+            Self::Propio(name) => name.as_str(),
         }
     }
 
@@ -104,7 +112,7 @@ impl Event {
     }
 
     /// It comes every month.
-    fn is_monthly(self) -> bool {
+    pub fn is_monthly(self) -> bool {
         matches!(self, Self::Quincena | Self::FinDeMes)
     }
 }
@@ -171,17 +179,39 @@ pub fn school_is_on(date: Date, region: Region) -> bool {
 /// Of several seasons the one that holds most of the stretch counts, of equals the shorter one; monthly ones only
 /// where no yearly one does. `all` are the seasons of the years concerned and of the years before.
 pub fn counterpart(all: &[Season], from: Date, to: Date) -> Option<Counterpart> {
+    let season = overlapping(all, from, to).into_iter().next()?;
+    earlier(all, season, from, to)
+}
+
+/// The stretches one year earlier for every season that `from..=to` touches, the one of [`counterpart`] first, and
+/// last the same weeks of the year before: 52 weeks earlier, so that every weekday stands where it stood. A week
+/// that holds a payday and the end of Carnival is like an earlier one in one of its seasons, if in any.
+pub fn counterparts(all: &[Season], from: Date, to: Date) -> Vec<Counterpart> {
+    let seasons = overlapping(all, from, to).into_iter();
+    let mut found: Vec<Counterpart> = seasons.filter_map(|season| earlier(all, season, from, to)).collect();
+    let weeks = -52 * 7;
+    found.push(Counterpart { event: Event::MismasFechas, from: shift(from, weeks), to: shift(to, weeks) });
+    found
+}
+
+/// The seasons that a stretch touches, the one that tells most about it first.
+fn overlapping(all: &[Season], from: Date, to: Date) -> Vec<&Season> {
     let overlap = |season: &Season| days_between(from.max(season.from), to.min(season.to)) + 1;
     let length = |season: &Season| days_between(season.from, season.to);
-    let season = all
-        .iter()
-        .filter(|season| overlap(season) > 0)
-        .max_by_key(|season| (!season.event.is_monthly(), overlap(season), -length(season)))?;
+    let mut touched: Vec<&Season> = all.iter().filter(|season| overlap(season) > 0).collect();
+    // Of equals the last one, as the company's own stand behind the law's.
+    touched.reverse();
+    touched.sort_by_key(|season| (season.event.is_monthly(), -overlap(season), length(season)));
+    touched
+}
+
+fn earlier(all: &[Season], season: &Season, from: Date, to: Date) -> Option<Counterpart> {
+    let apart = |other: &Season| (days_between(other.day, season.day) - 365).abs();
     let earlier = all
         .iter()
         .filter(|other| other.event == season.event && other.day < season.day)
-        .min_by_key(|other| (days_between(other.day, season.day) - 365).abs())
-        .filter(|other| (days_between(other.day, season.day) - 365).abs() < 60)?;
+        .min_by_key(|other| apart(other))
+        .filter(|other| apart(other) < 60)?;
     let days = days_between(season.day, earlier.day);
     Some(Counterpart { event: season.event, from: shift(from, days), to: shift(to, days) })
 }
@@ -217,7 +247,7 @@ fn november(year: i16) -> (Date, Date) {
 mod tests {
     use jiff::civil::date;
 
-    use super::{Event, Region, counterpart, school_is_on, school_year, seasons};
+    use super::{Event, Region, counterpart, counterparts, school_is_on, school_year, seasons};
 
     fn both(year: i16) -> Vec<super::Season> {
         [seasons(year - 1), seasons(year)].concat()
@@ -245,6 +275,18 @@ mod tests {
         assert!(counterpart(&both(2025), date(2025, 6, 9), date(2025, 6, 12)).is_none());
         assert!(counterpart(&seasons(2025), date(2025, 3, 1), date(2025, 3, 4)).is_none());
     }
+
+    #[test]
+    fn a_week_has_a_counterpart_in_each_of_its_seasons_and_52_weeks_before() {
+        // Carnival Tuesday of 2016 is 9 February; the week holds its last days and the quincena.
+        let found = counterparts(&both(2016), date(2016, 2, 11), date(2016, 2, 17));
+        let events: Vec<Event> = found.iter().map(|one| one.event).collect();
+        assert_eq!(events, [Event::Carnaval, Event::Quincena, Event::MismasFechas]);
+        assert_eq!(found[2].from, date(2015, 2, 12));
+        assert_eq!(found[2].from.weekday(), date(2016, 2, 11).weekday());
+        assert_eq!(Some(found[0]), counterpart(&both(2016), date(2016, 2, 11), date(2016, 2, 17)));
+    }
+
     #[test]
     fn the_regions_go_to_school_at_different_times() {
         let sierra = school_year(2025, Region::SierraAmazonia);

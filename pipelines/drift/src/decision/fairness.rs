@@ -79,6 +79,9 @@ pub struct Gap {
 pub struct GroupFairness {
     /// The group.
     pub name: String,
+    /// Its cases.
+    #[serde(default)]
+    pub cases: f64,
     /// How often it is answered yes.
     pub selection: Option<Selection>,
     /// How often its yes are found.
@@ -135,6 +138,7 @@ pub fn fairness(groups: &[Group], policy: FairnessPolicy) -> Vec<GroupFairness> 
         .zip(comparisons)
         .map(|(group, [selection, true_positive, false_positive])| GroupFairness {
             name: group.name.clone(),
+            cases: group.cells.rows(),
             selection: selection.map(|known| {
                 let (adjusted_p, ratio) = (next(), known.ratio());
                 let unfair = ratio < policy.min_ratio && adjusted_p <= policy.alpha;

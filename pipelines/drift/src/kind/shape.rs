@@ -36,6 +36,12 @@ impl Fits {
         self.changes.iter().fold(self.steady, better)
     }
 
+    /// The best of those that begin at `since` or later.
+    pub(super) fn best_since(&self, since: usize) -> Option<Fit> {
+        let late = self.changes.iter().filter(|fit| fit.began.is_some_and(|began| began >= since));
+        late.copied().min_by(|a, b| a.criterion.total_cmp(&b.criterion))
+    }
+
     /// Those of a kind, whatever its length or period.
     pub(super) fn of_kind(&self, kind: ChangeKind) -> Vec<Fit> {
         let same = |fit: &&Fit| std::mem::discriminant(&fit.kind) == std::mem::discriminant(&kind);

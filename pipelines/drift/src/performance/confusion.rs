@@ -73,6 +73,12 @@ impl Confusion {
             + self.true_positive * matrix.true_positive
     }
 
+    /// What one row is worth in dollars on average, and the standard error of that. None without rows.
+    pub fn value_per_row(&self, matrix: &ValueMatrix) -> Option<(f64, f64)> {
+        let scatter = self.value_scatter(matrix)?;
+        Some((self.value(matrix) / self.rows(), scatter.error_of_mean(self.rows())))
+    }
+
     /// A measure that follows from the cells. None where it has no denominator, for the area under the ROC curve,
     /// and for the value, which needs a matrix.
     pub fn measure(&self, measure: Measure) -> Option<f64> {

@@ -119,14 +119,19 @@ impl LossEstimator {
         (!losses.is_empty()).then(|| self.judge(self.loss.measured(mean(&losses)), losses.len()))
     }
 
-    fn judge(&self, value: f64, rows: usize) -> LossEstimate {
-        let of_mean = (self.variance / rows as f64).sqrt();
-        let sampling_error = match self.loss {
+    /// Standard error of the loss of so many rows of the reference, in the answer's unit.
+    pub fn sampling_error_of(&self, rows: u64) -> f64 {
+        let of_mean = (self.variance / rows.max(1) as f64).sqrt();
+        match self.loss {
             Loss::MeanAbsolute => of_mean,
             // The error of a root by the delta method.
             Loss::RootMeanSquared if self.mean > 0.0 => of_mean / (2.0 * self.mean.sqrt()),
             Loss::RootMeanSquared => 0.0,
-        };
+        }
+    }
+
+    fn judge(&self, value: f64, rows: usize) -> LossEstimate {
+        let sampling_error = self.sampling_error_of(rows as u64);
         LossEstimate {
             loss: self.loss,
             value,

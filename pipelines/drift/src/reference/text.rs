@@ -111,6 +111,11 @@ impl TextReference {
         Self { values, rare, single, fold_below, missing, tally, positions }
     }
 
+    /// The same values counted in other rows.
+    pub(crate) fn refilled(&self, tally: &TextTally, missing: u64) -> Self {
+        Self { tally: tally.clone(), missing, ..self.clone() }
+    }
+
     /// Whether tests group rare and unseen values.
     pub(crate) fn folds(&self) -> bool {
         self.fold_below > 1

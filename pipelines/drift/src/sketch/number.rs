@@ -20,6 +20,17 @@ pub(crate) struct NumberTally {
     pub(crate) mean: f64,
     /// Sum of squared deviations from the mean.
     pub(crate) m2: f64,
+    /// Finite numbers with a fraction.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) fractional: u64,
+    /// Finite numbers below zero.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) negative: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl NumberTally {
@@ -34,6 +45,8 @@ impl NumberTally {
             max: None,
             mean: 0.0,
             m2: 0.0,
+            fractional: 0,
+            negative: 0,
         }
     }
 
@@ -63,6 +76,8 @@ impl NumberTally {
         *count = count.saturating_add(1);
         *sum = bounded(*sum + x);
         self.finite = self.finite.saturating_add(1);
+        self.fractional = self.fractional.saturating_add(u64::from(x.fract() != 0.0));
+        self.negative = self.negative.saturating_add(u64::from(x < 0.0));
         self.min = Some(self.min.map_or(x, |min| min.min(x)));
         self.max = Some(self.max.map_or(x, |max| max.max(x)));
         // Welford 1962.
@@ -83,6 +98,8 @@ impl NumberTally {
             *mine = bounded(*mine + theirs);
         }
         self.merge_moments(other);
+        self.fractional = self.fractional.saturating_add(other.fractional);
+        self.negative = self.negative.saturating_add(other.negative);
         self.minus_infinite = self.minus_infinite.saturating_add(other.minus_infinite);
         self.plus_infinite = self.plus_infinite.saturating_add(other.plus_infinite);
         self.min = [self.min, other.min].into_iter().flatten().reduce(f64::min);

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{distinct::Distinct, frequent::Frequent, number::saturating_sum};
+use super::{
+    distinct::Distinct,
+    frequent::Frequent,
+    number::{is_zero, saturating_sum},
+};
 use crate::{
     DriftError,
     reference::{TextCell, fnv1a},
@@ -24,6 +28,9 @@ pub(crate) struct TextTally {
     /// How many different ones of those there were.
     #[serde(default, skip_serializing_if = "Distinct::is_empty")]
     pub(crate) new_distinct: Distinct,
+    /// The rows of `new` whose value reads as a number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) new_numbers: u64,
 }
 
 impl TextTally {
@@ -35,6 +42,7 @@ impl TextTally {
             buckets: [0; BUCKETS],
             new_values: Frequent::default(),
             new_distinct: Distinct::default(),
+            new_numbers: 0,
         }
     }
 
@@ -57,6 +65,7 @@ impl TextTally {
             TextCell::New => {
                 self.new_values.add(value);
                 self.new_distinct.add(value);
+                self.new_numbers = self.new_numbers.saturating_add(u64::from(reads_as_number(value)));
                 Some(&mut self.new)
             }
         };
@@ -80,8 +89,14 @@ impl TextTally {
         self.new = self.new.saturating_add(other.new);
         self.new_values.merge(&other.new_values);
         self.new_distinct.merge(&other.new_distinct);
+        self.new_numbers = self.new_numbers.saturating_add(other.new_numbers);
         Ok(())
     }
+}
+
+/// Whether a text is the spelling of a number.
+pub(crate) fn reads_as_number(value: &str) -> bool {
+    value.trim().parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 /// The group of a rare value: known before any count, so that grouping favours no value.

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpResponse, web};
 use chasqui_pipelines::monitor;
-use chasqui_registry::Error;
 use chasqui_registry::name::ServiceName;
+use chasqui_registry::{Error, Micros};
 
 use super::Paging;
 use super::log::Span;
@@ -22,7 +22,8 @@ pub(super) async fn list(
     ok(&monitor::verdicts(&app.registry, &service, &paging.request()?).await?)
 }
 
-/// How good the answers were, where outcomes have come.
+/// How good the answers were where outcomes have come, and window by window how good they are estimated to be. Without
+/// `from` the windows are the latest ones, however old.
 pub(super) async fn performance(
     app: web::Data<App>,
     service: web::Path<ServiceName>,
@@ -30,6 +31,7 @@ pub(super) async fn performance(
 ) -> Result<HttpResponse> {
     app.registry.get_service(&service).await?.ok_or_else(|| Error::not_found("service", &*service))?;
     let (from, to) = span.resolve(app.registry.now())?;
-    let performance = crate::performance::measure(&app, &service, from, to).await?;
+    let windows_from = if span.has_beginning() { from } else { Micros(0) };
+    let performance = crate::performance::measure(&app, &service, (from, to), windows_from).await?;
     ok(&performance)
 }

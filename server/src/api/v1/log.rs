@@ -70,6 +70,11 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// Its first instant was given.
+    pub(super) fn has_beginning(&self) -> bool {
+        self.from.is_some()
+    }
+
     /// The first instant, and the first one after.
     pub(super) fn resolve(&self, now: Micros) -> Result<(Micros, Micros)> {
         let to = self.to.map_or(now, |instant| instant.0);

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chasqui_drift::{ColumnProfile, Profile, Sketch, WindowSketch};
+use chasqui_drift::{ColumnProfile, Profile, RecentRows, RowHash, Sketch, WindowSketch};
+use chasqui_pipelines::monitor::FlowTotal;
 use chasqui_registry::Micros;
 use chasqui_registry::name::{ModelName, ServiceName};
 use chasqui_runtime::{Value, feature_value, prediction};
@@ -28,6 +29,8 @@ pub(crate) struct WindowTotal {
     pub start: Micros,
     /// The counts.
     pub sketch: WindowSketch,
+    /// How the rows came.
+    pub flow: FlowTotal,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +48,8 @@ struct Window {
     /// Where the profiled columns stand in the signature of each version that answered.
     places: Vec<Places>,
     sketch: WindowSketch,
+    flow: FlowTotal,
+    recent: RecentRows,
     is_changed: bool,
 }
 
@@ -70,6 +75,7 @@ impl Sketches {
             window.is_changed = true;
             window.sketch.rows += batch.rows as u64;
             add_features(window, profile, batch);
+            add_flow(window, batch, at);
             if Arc::ptr_eq(version, &batch.version) {
                 add_predictions(window, profile, batch);
             }
@@ -91,6 +97,7 @@ impl Sketches {
                     version: window.version,
                     start: window.start,
                     sketch: window.sketch.clone(),
+                    flow: window.flow,
                 });
             }
         }
@@ -123,6 +130,8 @@ fn window_of<'w>(
             length: span.length,
             places: Vec::new(),
             sketch: WindowSketch::new(profile),
+            flow: FlowTotal { rows: 0, repeated: 0, first_at: Micros(i64::MAX), last_at: Micros(i64::MIN) },
+            recent: RecentRows::default(),
             is_changed: true,
         });
         windows.len() - 1
@@ -153,6 +162,25 @@ fn add_features(window: &mut Window, profile: &Profile, batch: &Batch) {
         for row in 0..*rows {
             add(sketch, column, feature_value(&version.signature, inputs, row, position));
         }
+    }
+}
+
+/// Counts the rows as a flow: when they came, and which were sent a moment before already.
+fn add_flow(window: &mut Window, batch: &Batch, at: Micros) {
+    let Batch { version, inputs, rows, .. } = batch;
+    window.flow.rows += *rows as u64;
+    window.flow.first_at = window.flow.first_at.min(at);
+    window.flow.last_at = window.flow.last_at.max(at);
+    for row in 0..*rows {
+        let mut hash = RowHash::default();
+        for feature in 0..version.signature.features.len() {
+            match feature_value(&version.signature, inputs, row, feature) {
+                Value::Missing => hash.missing(),
+                Value::Number(number) => hash.number(number),
+                Value::Text(text) => hash.text(text),
+            }
+        }
+        window.flow.repeated += u64::from(window.recent.add(hash));
     }
 }
 

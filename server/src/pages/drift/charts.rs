@@ -80,6 +80,40 @@ pub(super) fn evolution(verdicts: &[StoredVerdict], voice: Voice) -> Option<Char
     Some(ChartView { title: voice.t.drift_over_time.into(), note: voice.t.drift_over_time_note, svg })
 }
 
+/// How far one column was from the training data in every window, beside what chance explains.
+pub(super) fn trend(column: &FeatureDrift, verdicts: &[StoredVerdict], voice: Voice) -> Option<String> {
+    let t = voice.t;
+    let mut ordered: Vec<(Timestamp, &StoredVerdict)> =
+        verdicts.iter().filter_map(|stored| Some((timestamp(stored.window_start)?, stored))).collect();
+    ordered.sort_by_key(|(at, _)| *at);
+    ordered.dedup_by_key(|(at, _)| *at);
+    if ordered.len() < 2 {
+        return None;
+    }
+    let of = |get: fn(&FeatureDrift) -> f64| -> Vec<Option<f64>> {
+        let known = |stored: &StoredVerdict| {
+            let mut columns = stored.verdict.features.iter().chain(&stored.verdict.prediction);
+            columns.find(|known| known.name == column.name && known.reason.is_none()).map(get)
+        };
+        ordered.iter().map(|(_, stored)| known(stored)).collect()
+    };
+    let series = |name: &str, values, dashed| Series { name: name.into(), values, dashed };
+    let chart = LineChart {
+        title: t.column_trend.into(),
+        description: t.drift_over_time_note.into(),
+        unit: Unit::Percent,
+        at: ordered.iter().map(|(at, _)| *at).collect(),
+        series: vec![
+            series(t.column_distance, of(|column| column.effect), false),
+            series(t.column_trend_floor, of(|column| column.effect_floor), true),
+        ],
+        band: None,
+        markers: Vec::new(),
+        from_zero: true,
+    };
+    Some(line(&chart, voice.format))
+}
+
 /// The names of the columns that moved most in any window.
 fn strongest(ordered: &[(Timestamp, &StoredVerdict)]) -> Vec<String> {
     let mut most: std::collections::BTreeMap<&str, f64> = std::collections::BTreeMap::new();

@@ -1,0 +1,103 @@
+//! What a verdict means, as it is kept beside it.
+
+use chasqui_drift::calendar::SeasonalVerdict;
+use chasqui_drift::decision::{Incident, Severity};
+use chasqui_drift::groups::GroupShift;
+use chasqui_drift::kind::ChangeDescription;
+use chasqui_drift::quality::Fault;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// What a verdict means. Everything is absent in verdicts from before it was known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Assessment {
+    /// Faults of the window's data; a season never explains them.
+    pub faults: Vec<Fault>,
+    /// What the season makes of the change; none when nothing changed, or where windows are shorter than a day.
+    pub season: Option<SeasonReading>,
+    /// Kind and date of each column that changed, in the verdict's order.
+    pub changes: Vec<ColumnChange>,
+    /// What changed together, the gravest first.
+    pub incidents: Vec<Incident>,
+    /// How much a person must care.
+    pub severity: Option<Severity>,
+    /// The performance of the model fell in this window, as far as it was known when the window was judged.
+    pub performance_fell: bool,
+    /// Dollars a week at risk, as far as they are known.
+    pub dollars: f64,
+}
+
+impl Assessment {
+    /// The change is what the season explains, or is watched because its season has no earlier year.
+    pub fn is_explained(&self) -> bool {
+        self.season.as_ref().is_some_and(|season| {
+            matches!(season.verdict, SeasonalVerdict::Expected { .. } | SeasonalVerdict::Watched { .. })
+        })
+    }
+}
+
+/// What the season makes of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeasonReading {
+    /// Whether it explains it.
+    pub verdict: SeasonalVerdict,
+    /// The stretch of an earlier year that it was compared with, both days included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<(Date, Date)>,
+    /// Where the rows of that stretch are from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SeasonSource>,
+    /// Rows of that stretch.
+    #[serde(default)]
+    pub rows: u64,
+    /// The columns that changed, beside both.
+    #[serde(default)]
+    pub columns: Vec<ColumnLikeness>,
+}
+
+/// Where the rows of an earlier year are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeasonSource {
+    /// The prediction log.
+    Log,
+    /// The dataset that the version was trained on.
+    Dataset,
+}
+
+/// A column beside training and beside the earlier year.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnLikeness {
+    /// The column.
+    pub column: String,
+    /// Its distances.
+    #[serde(flatten)]
+    pub likeness: chasqui_drift::calendar::Likeness,
+}
+
+/// Kind and date of a column's change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnChange {
+    /// The column.
+    pub column: String,
+    /// Its kind and size.
+    pub description: ChangeDescription,
+    /// When it began; none for kinds that do not begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<ChangeInterval>,
+    /// The groups that moved otherwise than the rest, the most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupShift>,
+}
+
+/// When a change began, in days of Guayaquil.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeInterval {
+    /// The likeliest day.
+    pub on: Date,
+    /// The first day of the 90 % interval.
+    pub earliest: Date,
+    /// Its last day.
+    pub latest: Date,
+}

@@ -1,0 +1,85 @@
+//! `/calendar`: holidays by law, what decrees and the company change, and the seasons that explain changes.
+
+use actix_web::{HttpResponse, web};
+use chasqui_drift::calendar::{Calendar, Season};
+use chasqui_registry::Micros;
+use chasqui_registry::calendar::StoredCalendar;
+use chasqui_report::format::local_date;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::Why;
+use crate::api::ok;
+use crate::app::App;
+use crate::auth::Identity;
+use crate::body::{Json, Query};
+use crate::problem::{Problem, Result};
+
+/// Years that have a calendar here.
+const YEARS: std::ops::RangeInclusive<i16> = 1990..=2200;
+
+/// `?year=…`, by default the present one in Guayaquil.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    year: Option<i16>,
+}
+
+/// What the company changed, and the year that comes of it and of the law.
+#[derive(Serialize)]
+struct Seen {
+    #[serde(flatten)]
+    stored: StoredCalendar,
+    year: i16,
+    days_off: Vec<DayOff>,
+    seasons: Vec<SeasonSeen>,
+}
+
+#[derive(Serialize)]
+struct DayOff {
+    date: Date,
+    why: String,
+}
+
+/// A season with its name for people.
+#[derive(Serialize)]
+struct SeasonSeen {
+    name: String,
+    #[serde(flatten)]
+    season: Season,
+}
+
+impl Seen {
+    fn new(stored: StoredCalendar, year: i16) -> Self {
+        let days_off = stored.calendar.days_off(year).into_iter().map(|(date, why)| DayOff { date, why });
+        let mut seasons = stored.calendar.seasons(year);
+        seasons.retain(|season| season.day.year() == year);
+        seasons.sort_by_key(|season| season.from);
+        let seasons =
+            seasons.into_iter().map(|season| SeasonSeen { name: season.event.name().to_owned(), season });
+        Self { days_off: days_off.collect(), seasons: seasons.collect(), year, stored }
+    }
+}
+
+pub(super) async fn get(app: web::Data<App>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+    let year = asked.year.unwrap_or_else(|| year_of(app.registry.now()));
+    if !YEARS.contains(&year) {
+        return Err(Problem::bad_request("`year` must be between 1990 and 2200"));
+    }
+    ok(&Seen::new(app.registry.calendar().await?, year))
+}
+
+pub(super) async fn put(
+    app: web::Data<App>,
+    who: Identity,
+    Query(why): Query<Why>,
+    Json(calendar): Json<Calendar>,
+) -> Result<HttpResponse> {
+    let stored = app.registry.put_calendar(&who.actor, calendar, &why.reason).await?;
+    ok(&Seen::new(stored, year_of(app.registry.now())))
+}
+
+fn year_of(now: Micros) -> i16 {
+    Timestamp::from_microsecond(now.0).map_or(1990, |now| local_date(now).year())
+}
