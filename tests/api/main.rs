@@ -7,6 +7,7 @@ mod browser;
 mod commands;
 mod datasets;
 mod draining;
+mod drift_files;
 mod durability;
 mod engines;
 mod expectations;
