@@ -77,7 +77,7 @@ fn the_page_speaks_plain_spanish_with_the_formats_of_ecuador() {
         "10.000.000 filas",
         "&#60; 0,0001",
         "No se aplica: todos los valores son iguales",
-        "Sobre el umbral",
+        "<td>Lo supera",
         "Son fechas u horas, que avanzan siempre: fecha.",
         "las demás",
     ] {

@@ -17,7 +17,7 @@ const MOST_COLUMNS: usize = 24;
 /// Categories beyond this many are left out: the first ones are kept.
 const MOST_CATEGORIES: usize = 6;
 /// Room for a category's name.
-const NAME_ROOM: f64 = 104.0;
+const NAME_ROOM: f64 = 98.0;
 /// A category's two bars, one below the other.
 const BAR: f64 = 8.0;
 const PITCH: f64 = 24.0;
@@ -97,7 +97,7 @@ fn categories(names: &[String], sides: [&[f64]; 2], format: Format) -> (f64, Str
     let values: Vec<String> = (0..shown)
         .map(|row| format!("{} → {}", format.percent(sides[0][row]), format.percent(sides[1][row])))
         .collect();
-    let value_room = values.iter().map(|value| text_width(value, FONT)).fold(0.0, f64::max) + 4.0;
+    let value_room = values.iter().map(|value| text_width(value, FONT)).fold(0.0, f64::max) + 14.0;
     let room = (WIDTH - NAME_ROOM - value_room - 6.0).max(20.0);
     let mut out = String::with_capacity(1024);
     for (side, class) in sides.iter().zip(["s5 fl was", "s0 fl"]) {

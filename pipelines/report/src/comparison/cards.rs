@@ -27,8 +27,8 @@ const LEAST_SHARE: f64 = 0.0005;
 const LINE_BYTES: usize = 160;
 
 /// What the page shows of the columns.
-pub(super) struct Cards {
-    pub(super) cards: Vec<String>,
+pub(super) struct Shown {
+    pub(super) drawn: Vec<String>,
     pub(super) lines: Vec<[String; 5]>,
     /// Columns that found no room.
     pub(super) missing: usize,
@@ -47,7 +47,7 @@ struct Card<'a> {
 }
 
 /// Fits the columns into their room.
-pub(super) fn cards(columns: &[ComparedColumn], tell: Sentences) -> Result<Cards, askama::Error> {
+pub(super) fn shown(columns: &[ComparedColumn], tell: Sentences) -> Result<Shown, askama::Error> {
     let ordered = ordered(columns);
     let beyond = ordered.len().saturating_sub(MOST_CARDS);
     let mut room = ROOM - (beyond * LINE_BYTES).min(ROOM_FOR_LINES);
@@ -75,7 +75,7 @@ pub(super) fn cards(columns: &[ComparedColumn], tell: Sentences) -> Result<Cards
         lines.push(line);
     }
     let missing = ordered.len() - cards.len() - lines.len();
-    Ok(Cards { cards, lines, missing })
+    Ok(Shown { drawn: cards, lines, missing })
 }
 
 fn card(column: &ComparedColumn, tell: Sentences) -> Card<'static> {

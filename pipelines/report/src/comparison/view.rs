@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::cards::{self, Cards};
+use super::cards::{self, Shown};
 use super::sentences::{LONGEST_NAME, Sentences, is_tested};
 use super::texts::ComparisonTexts;
 use super::{Comparison, ComparisonRules, LeftOutReason, LineScore, TestLine};
@@ -47,7 +47,7 @@ pub(super) fn html(comparison: &Comparison, language: Language) -> Result<String
         (false, true) => (Level::Normal.code(), cards::sign(Level::Normal, t.badge_same)),
         (false, false) => ("neutral", page::neutral_badge(t.not_tested)),
     };
-    let Cards { cards, lines, missing } = cards::cards(&comparison.columns, tell)?;
+    let Shown { drawn: cards, lines, missing } = cards::shown(&comparison.columns, tell)?;
     let (current, reference) =
         (clip(&comparison.current.name, LONGEST_NAME), clip(&comparison.reference.name, LONGEST_NAME));
     let count = |number: usize| tell.format.count(number as u64);
