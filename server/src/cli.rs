@@ -93,7 +93,10 @@ pub fn main() -> ExitCode {
         }),
         Command::Model(command) => serve::block_on(remote.model(command)),
         Command::Dataset(command) => serve::block_on(remote.dataset(command)),
-        Command::Drift(command) => command.run(remote.wants_json()),
+        Command::Drift(command) => match command.run(remote.wants_json()) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Predict { service, file } => serve::block_on(remote.predict(&service, &file)),
         Command::Rollout(command) => serve::block_on(remote.rollout(command)),
         Command::Retrain { pipeline, no_wait } => serve::block_on(remote.retrain(&pipeline, !no_wait)),

@@ -1,6 +1,5 @@
 //! What an operator types: `doctor` finds what is wrong and changes nothing, `config` keeps secrets to itself.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -62,44 +61,4 @@ fn the_configuration_is_shown_without_its_secrets() {
     assert!(!seen.contains("no-one-may-see") && !seen.contains("geheimnis"), "{seen}");
     let shown: toml::Table = String::from_utf8(output.stdout).unwrap().parse().unwrap();
     assert_eq!(shown["data_dir"].as_str(), folder.path().to_str(), "it can be used as a chasqui.toml");
-}
-
-/// A CSV file of `rows` rows: `x` is spread over `low` and above, `city` has two values, one of them in one row of `n`.
-fn table(path: &Path, rows: usize, low: f64, n: usize) {
-    let mut text = String::from("x;city;day\n");
-    for row in 0..rows {
-        let x = format!("{:.3}", low + (row * 7919 % 1000) as f64 / 1000.0).replace('.', ",");
-        let city = if row.is_multiple_of(n) { "Loja" } else { "Quito" };
-        writeln!(text, "{x};{city};{:02}/03/2026", row % 28 + 1).unwrap();
-    }
-    std::fs::write(path, text).unwrap();
-}
-
-#[test]
-fn two_files_are_compared_without_a_server() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    table(path("before").as_ref(), 2000, 0.0, 4);
-    table(path("same").as_ref(), 1500, 0.0, 4);
-    table(path("moved").as_ref(), 1500, 0.3, 4);
-    let compare = |current: &str, more: &[&str]| {
-        let mut command = Command::new(binary());
-        command.args(["drift", "compare", "--reference", &path("before"), "--current", &path(current)]);
-        command.args(more).env_clear().output().unwrap()
-    };
-    let same = compare("same", &["--fail-on-drift"]);
-    assert!(same.status.success() && said(&same).contains("no drift: 0 of 2 columns"), "{}", said(&same));
-    let moved = compare("moved", &["--json", "--tests", "all"]);
-    assert!(moved.status.success(), "{}", said(&moved));
-    assert!(said(&moved).contains("left out (dates and times, which move by nature): day"));
-    let answer: serde_json::Value = serde_json::from_slice(&moved.stdout).unwrap();
-    assert_eq!(answer["verdict"]["drifted_columns"], serde_json::json!(["x"]), "{answer:#}");
-    let ks = &answer["columns"]["x"]["tests"]["ks"];
-    assert!(ks["drifted"] == true && (ks["statistic"].as_f64().unwrap() - 0.3).abs() < 0.01, "{ks}");
-    assert!(answer["columns"]["city"]["tests"]["chisquare"]["p_value"].as_f64().unwrap() > 0.5);
-    assert!(!compare("moved", &["--fail-on-drift"]).status.success());
-    let wrong = compare("moved", &["--tests", "kolmogorov"]);
-    assert!(!wrong.status.success() && said(&wrong).contains("wasserstein"), "{}", said(&wrong));
-    let absent = compare("absent", &[]);
-    assert!(!absent.status.success() && said(&absent).contains("absent"), "{}", said(&absent));
 }

@@ -9,6 +9,7 @@ mod commands;
 mod datasets;
 mod dialects;
 mod draining;
+mod drift_files;
 mod durability;
 mod engines;
 mod expectations;

@@ -4,6 +4,7 @@
 //! the seed; the number of threads changes nothing.
 
 mod measure;
+mod picture;
 mod table;
 
 pub use table::{
@@ -11,8 +12,11 @@ pub use table::{
     compare_tables,
 };
 
-use crate::{ColumnType, NotApplicable, Test, TestVerdict};
+use crate::categories::CategorySide;
+use crate::{CategoryCounts, ColumnType, NotApplicable, Test, TestVerdict};
 use measure::Pair;
+
+pub use picture::ColumnPicture;
 
 /// The values of one column.
 #[derive(Clone, Copy, Debug)]
@@ -21,17 +25,27 @@ pub enum ColumnData<'a> {
     Numbers(&'a [f64]),
     /// Categories; `None` is a missing value.
     Categories(&'a [Option<&'a str>]),
+    /// Categories that were counted as they passed.
+    Counted(&'a CategoryCounts),
     /// Free text; `None` is a missing value.
     Texts(&'a [Option<&'a str>]),
 }
 
-impl ColumnData<'_> {
+impl<'a> ColumnData<'a> {
     /// The column's type.
     pub fn column_type(self) -> ColumnType {
         match self {
             Self::Numbers(_) => ColumnType::Numeric,
-            Self::Categories(_) => ColumnType::Categorical,
+            Self::Categories(_) | Self::Counted(_) => ColumnType::Categorical,
             Self::Texts(_) => ColumnType::Text,
+        }
+    }
+
+    fn categories(self) -> Option<CategorySide<'a>> {
+        match self {
+            Self::Categories(rows) => Some(CategorySide::Rows(rows)),
+            Self::Counted(counts) => Some(CategorySide::Counted(counts)),
+            _ => None,
         }
     }
 }

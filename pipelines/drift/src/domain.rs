@@ -4,7 +4,7 @@
 use crate::{NotApplicable, NumberPair, random::Random};
 
 /// Rows of a side used at most, half to learn and half to judge.
-const MOST_ROWS: usize = 5_000;
+pub(crate) const MOST_ROWS: usize = 5_000;
 /// Rows of a side needed.
 const NEEDED: usize = 10;
 const EPOCHS: usize = 10;

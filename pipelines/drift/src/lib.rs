@@ -20,6 +20,7 @@ mod error;
 mod fisher;
 mod floors;
 pub mod groups;
+mod intake;
 pub mod kind;
 mod kolmogorov;
 mod multiple_testing;
@@ -47,8 +48,8 @@ mod verdict;
 
 pub use categories::CategoryPair;
 pub use compare::{
-    ColumnComparison, ColumnData, CompareOptions, ComparedColumn, DefaultTests, TableComparison, TableRow,
-    TableVerdict, compare, compare_tables,
+    ColumnComparison, ColumnData, ColumnPicture, CompareOptions, ComparedColumn, DefaultTests,
+    TableComparison, TableRow, TableVerdict, compare, compare_tables,
 };
 pub use comparison::{
     TestResult, chi_squared, hellinger, jensen_shannon, ks, psi, total_variation, wasserstein,
@@ -60,6 +61,9 @@ pub use distance::Table;
 pub use domain::DomainResult;
 pub use error::DriftError;
 pub use floors::Floors;
+pub use intake::{
+    CategoryCounts, IntakeLimits, Kept, NumberColumn, NumberFigures, RowSample, TextColumn, sampling_error,
+};
 pub use multiple_testing::{benjamini_hochberg, benjamini_yekutieli, holm};
 pub use not_applicable::NotApplicable;
 pub use numbers::{Bins, KolmogorovSmirnov, MeanDiscrepancy, NumberPair, RankResult, StudentResult};
@@ -71,7 +75,7 @@ pub use scan::{scan, scan_with};
 pub use sketch::{RecentRows, RowHash, Sketch};
 pub use summary::{Bin, Category, Summary};
 pub use test::{ColumnType, ScoreKind, Test};
-pub use test_verdict::TestVerdict;
+pub use test_verdict::{Cause, TestVerdict};
 pub use text_content::text_content;
 pub use vectors::{Matrix, VectorDiscrepancy, domain_classifier, mean_distance, vector_discrepancy};
 pub use verdict::{ColumnKind, DriftVerdict, FeatureDrift};

@@ -9,13 +9,14 @@ mod cramer_von_mises;
 mod epps_singleton;
 mod location;
 mod mean_discrepancy;
+mod picture;
 mod ranks;
 
 pub use bins::Bins;
 pub(crate) use chance::{Bridges, ChanceLevels};
 pub use location::StudentResult;
-pub(crate) use mean_discrepancy::Kernel;
 pub use mean_discrepancy::MeanDiscrepancy;
+pub(crate) use mean_discrepancy::{Kernel, MOST_ROWS as MEAN_DISCREPANCY_ROWS};
 pub use ranks::RankResult;
 
 use crate::{

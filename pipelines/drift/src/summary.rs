@@ -2,6 +2,7 @@
 
 mod histogram;
 
+pub(crate) use histogram::edges;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,7 +10,8 @@ use crate::{
     sketch::{Cells, NumberTally, TextTally},
 };
 
-const SHOWN_CATEGORIES: usize = 10;
+/// Categories shown by name.
+pub(crate) const SHOWN_CATEGORIES: usize = 10;
 
 /// One bar of a histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::DriftError;
+use crate::{DriftError, domain, numbers};
 
 /// What a compared column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -161,6 +161,15 @@ impl Test {
             | Self::Hellinger => ScoreKind::Distance,
             Self::TextContent => ScoreKind::AreaUnderCurve,
             _ => ScoreKind::PValue,
+        }
+    }
+
+    /// The rows of a side that the test looks at; more are drawn by the seed. None for tests that take every row.
+    pub fn most_rows(self) -> Option<usize> {
+        match self {
+            Self::MeanDiscrepancy => Some(numbers::MEAN_DISCREPANCY_ROWS),
+            Self::TextContent => Some(domain::MOST_ROWS),
+            _ => None,
         }
     }
 

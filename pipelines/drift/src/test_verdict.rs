@@ -25,6 +25,23 @@ pub struct TestVerdict {
     /// Why the test does not apply, or why a significant score is not called drift.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The same for programs; not part of the stored or printed form.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
+}
+
+/// What stands behind a [`TestVerdict::reason`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cause {
+    /// The test has no answer.
+    NotApplicable(NotApplicable),
+    /// Significant, but the distribution moved less than what is called drift.
+    Small {
+        /// How far it moved (0–1).
+        effect: f64,
+        /// From where on it is drift.
+        floor: f64,
+    },
 }
 
 /// What a test measured, before it is judged.
@@ -65,7 +82,7 @@ impl TestVerdict {
                     ScoreKind::Distance => score >= threshold,
                     ScoreKind::AreaUnderCurve => score > threshold && p_value.is_some_and(|p| p <= sure),
                 };
-                Self { statistic, p_value, score: Some(score), threshold, drifted, reason: None }
+                Self { statistic, p_value, score: Some(score), threshold, drifted, reason: None, cause: None }
             }
             Err(reason) => Self {
                 statistic: None,
@@ -74,6 +91,7 @@ impl TestVerdict {
                 threshold,
                 drifted: false,
                 reason: Some(reason.to_string()),
+                cause: Some(Cause::NotApplicable(reason)),
             },
         }
     }

@@ -7,7 +7,7 @@ use crate::{DomainResult, NotApplicable, domain::classify, reference::fnv1a};
 /// Positions that n-grams are hashed to (Weinberger et al. 2009).
 const WIDTH: usize = 1 << 16;
 /// Characters of a text that are looked at.
-const MOST_CHARACTERS: usize = 2_000;
+pub(crate) const MOST_CHARACTERS: usize = 2_000;
 
 /// Whether current texts can be told from reference ones by their words. Missing texts take no part; `seed` splits
 /// the rows.

@@ -13,6 +13,7 @@ mod histogram;
 mod line;
 mod scale;
 mod share;
+mod small;
 mod svg;
 
 pub use bars::{Bar, Bars};
@@ -45,6 +46,14 @@ pub fn bars(chart: &Bars, format: Format) -> String {
 /// The same cells before and after, side by side.
 pub fn histogram_pair(chart: &HistogramPair, format: Format) -> String {
     both(|size| chart.svg(format, size))
+}
+
+/// The same cells before and after in one small drawing, for pages with many of them.
+pub fn histogram_small(chart: &HistogramPair, format: Format) -> String {
+    match chart.small(format) {
+        drawing if drawing.is_empty() => drawing,
+        drawing => format!("<div class=\"chart\">{drawing}</div>"),
+    }
 }
 
 /// One bar divided into shares.

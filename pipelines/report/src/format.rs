@@ -199,6 +199,14 @@ impl Format {
         text
     }
 
+    /// Two numbers told beside each other, with the decimals that their difference asks for: `0,50` and `0,80`.
+    pub fn pair(self, a: f64, b: f64) -> (String, String) {
+        let gap = (a - b).abs();
+        let decimals =
+            if gap > 0.0 && gap.is_finite() { (1.0 - gap.log10().floor()).clamp(0.0, 9.0) } else { 2.0 };
+        (self.number(a, decimals as usize), self.number(b, decimals as usize))
+    }
+
     /// A value in its unit.
     pub fn value(self, value: f64, unit: &Unit) -> String {
         match unit {

@@ -6,11 +6,13 @@
 //!
 //! - [`format`](mod@format): numbers, money, percentages and dates as they are written in Ecuador, and in English.
 //! - [`chart`]: a small SVG writer, shared with the dashboard.
+//! - [`comparison`]: two tables compared, as a page of its own.
 //! - [`page`]: the style sheet and the building blocks that reports and dashboard have in common.
 //!
 //! Deliberately not here: statistics, thresholds, and any decision other than the level ([`Level::of`]).
 
 pub mod chart;
+pub mod comparison;
 pub mod format;
 pub mod page;
 

@@ -221,7 +221,7 @@ fn fairness(context: &Context) -> FairnessView {
 
 /// Shortens a text to so many letters, with "…" at its end, and to no more than twice as many bytes once it is
 /// escaped: what is written is bounded even when every letter is a quotation mark.
-fn clip(text: &str, most: usize) -> String {
+pub(crate) fn clip(text: &str, most: usize) -> String {
     let text = text.trim();
     let (mut letters, mut bytes, mut end) = (0, 0, 0);
     for character in text.chars() {

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::infer::{self, ColumnFormat, ColumnType};
 use super::moment::{self, DateOrder};
-use super::number::{self, DecimalMark, Number};
+use super::number::{self, DecimalMark, Number, Plain};
 use crate::error::Error;
 
 impl ColumnType {
@@ -102,7 +102,29 @@ struct Column {
 }
 
 impl Column {
+    /// Appends a plain number to a column of numbers; `None`, with nothing appended, for any other cell or column.
+    fn push_plain(&mut self, cell: &str) -> Option<(Plain, DecimalMark)> {
+        let mark = self.format.decimal.unwrap_or(DecimalMark::Point);
+        match &mut self.values {
+            Values::Float64(builder) => {
+                let plain = number::plain(cell, mark)?;
+                builder.append_value(plain.number.as_f64());
+                Some((plain, mark))
+            }
+            Values::Int64(builder) => {
+                let plain = number::plain(cell, mark)?;
+                let Number::Integer(value) = plain.number else { return None };
+                builder.append_value(value);
+                Some((plain, mark))
+            }
+            _ => None,
+        }
+    }
+
     fn push(&mut self, cell: &str, row: u64) -> Result<(), Error> {
+        if self.push_plain(cell).is_some() {
+            return Ok(());
+        }
         let text = matches!(self.values, Values::Text(_));
         if (text && cell.trim().is_empty()) || (!text && infer::is_missing(cell)) {
             self.values.append_null();
@@ -124,10 +146,7 @@ impl Column {
                 Number::Integer(value) => builder.append_value(value),
                 Number::Float(_) => return None,
             },
-            Values::Float64(builder) => match number::parse(cell, mark)? {
-                Number::Integer(value) => builder.append_value(value as f64),
-                Number::Float(value) => builder.append_value(value),
-            },
+            Values::Float64(builder) => builder.append_value(number::parse(cell, mark)?.as_f64()),
             Values::Boolean(builder) => builder.append_value(infer::parse_boolean(cell)?),
             Values::Text(builder) => builder.append_value(cell),
             Values::Date(builder) => builder.append_value(moment::parse_date(cell, order)?),
@@ -141,9 +160,13 @@ impl Column {
 pub(crate) struct TableBuilder {
     schema: SchemaRef,
     columns: Vec<Column>,
+    batch_rows: usize,
     rows: usize,
     bytes: usize,
 }
+
+/// Rows of a batch when nothing else is said.
+const BATCH_ROWS: usize = 65_536;
 
 impl TableBuilder {
     pub(crate) fn new(names: &[String], formats: &[ColumnFormat]) -> Self {
@@ -156,9 +179,15 @@ impl TableBuilder {
         Self {
             schema: schema_of(pairs.map(|(name, format)| (name.as_str(), format.kind))),
             columns: columns.collect(),
+            batch_rows: BATCH_ROWS,
             rows: 0,
             bytes: 0,
         }
+    }
+
+    /// The same with batches of so many rows.
+    pub(crate) fn with_batch_rows(self, batch_rows: usize) -> Self {
+        Self { batch_rows, ..self }
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -171,6 +200,11 @@ impl TableBuilder {
         self.columns[index].push(cell, row)
     }
 
+    /// Adds a plain number to a column of numbers; `None`, with nothing added, for any other cell or column.
+    pub(crate) fn push_plain(&mut self, index: usize, cell: &str) -> Option<(Plain, DecimalMark)> {
+        self.columns[index].push_plain(cell)
+    }
+
     pub(crate) fn push_missing(&mut self, index: usize) {
         self.columns[index].values.append_null();
     }
@@ -181,7 +215,7 @@ impl TableBuilder {
 
     /// Whether the rows so far are worth a batch: that bounds the memory of a large upload.
     pub(crate) fn is_full(&self) -> bool {
-        self.rows >= 65_536 || self.bytes >= 32 * 1024 * 1024
+        self.rows >= self.batch_rows || self.bytes >= 32 * 1024 * 1024
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,15 +1,22 @@
-//! Delimited text (CSV): once over all rows to conclude the types, once more to read them.
+//! Delimited text (CSV): once over all rows to conclude the types, once more to read them. `pass` does both at once
+//! for files too large to be looked at twice.
+
+mod pass;
 
 use std::collections::HashSet;
+use std::io::Read;
 
 use csv::StringRecord;
 
 use super::cells::TableBuilder;
 use super::dialect::Dialect;
 use super::infer::{self, ColumnFormat, Evidence, Stated};
+use super::text::TextEncoding;
 use super::writer::Sink;
 use super::{MAX_CELL_BYTES, MAX_COLUMNS, Upload, text};
 use crate::{Error, Result};
+
+pub(super) use pass::{Pass, Step};
 
 /// What a delimited file was found to be.
 pub(super) struct Delimited {
@@ -22,7 +29,7 @@ impl Delimited {
     /// Looks at every row.
     pub(super) fn detect(bytes: &[u8], upload: &Upload) -> Result<Self> {
         let dialect = Dialect::detect(bytes, upload)?;
-        let mut rows = Rows::open(bytes, &dialect);
+        let mut rows = Rows::open(text::reader(bytes, dialect.encoding), &dialect);
         let mut names = Vec::new();
         let mut evidence: Vec<Evidence> = Vec::new();
         let mut record = StringRecord::new();
@@ -39,8 +46,7 @@ impl Delimited {
             for (cell, evidence) in record.iter().zip(&mut evidence) {
                 evidence.add(cell);
             }
-            let open_end = record.iter().next_back().is_some_and(|cell| cell.contains('\n'));
-            unclosed = open_end.then_some(rows.number);
+            unclosed = may_be_unclosed(&record).then_some(rows.number);
         }
         if let Some(row) = unclosed {
             check_last_quote(bytes, &dialect, row)?;
@@ -53,7 +59,7 @@ impl Delimited {
 
     /// Reads every row into `sink`.
     pub(super) fn read(&self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<()> {
-        let mut rows = Rows::open(bytes, &self.dialect);
+        let mut rows = Rows::open(text::reader(bytes, self.dialect.encoding), &self.dialect);
         let mut columns = TableBuilder::new(&self.names, &self.formats);
         let mut record = StringRecord::new();
         if self.dialect.header {
@@ -93,20 +99,22 @@ pub(super) fn apply_types(names: &[String], formats: &mut [ColumnFormat], upload
 
 /// The rows of a delimited file, numbered by the line they begin on.
 struct Rows<'a> {
-    reader: csv::Reader<Box<dyn std::io::Read + 'a>>,
+    reader: csv::Reader<Box<dyn Read + Send + 'a>>,
     number: u64,
+    /// The last row could not be read because it is not UTF-8.
+    garbled: bool,
 }
 
 impl<'a> Rows<'a> {
-    fn open(bytes: &'a [u8], dialect: &Dialect) -> Self {
+    fn open(text: Box<dyn Read + Send + 'a>, dialect: &Dialect) -> Self {
         let reader = csv::ReaderBuilder::new()
             .delimiter(dialect.delimiter as u8)
             .quote(dialect.quote as u8)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(1 << 16)
-            .from_reader(text::reader(bytes, dialect.encoding));
-        Self { reader, number: 0 }
+            .from_reader(text);
+        Self { reader, number: 0, garbled: false }
     }
 
     fn next(&mut self, record: &mut StringRecord) -> Result<bool> {
@@ -120,6 +128,7 @@ impl<'a> Rows<'a> {
                 let csv::ErrorKind::Utf8 { err, .. } = error.kind() else {
                     return Err(Error::Invalid(format!("row {line}: the file cannot be read: {error}")));
                 };
+                self.garbled = true;
                 let column = err.field() + 1;
                 Err(Error::Invalid(format!(
                     "row {line}, column {column}: not UTF-8; state the file's encoding, `latin-1` perhaps"
@@ -172,6 +181,10 @@ fn check_row(record: &StringRecord, names: &[String], row: u64, dialect: &Dialec
             "row {row} has {found} cells instead of {expected}: {place} (the delimiter is {delimiter:?})"
         )));
     }
+    // Most rows are shorter than a cell may be: one look at all cells together.
+    if record.as_slice().len() <= MAX_CELL_BYTES && !record.as_slice().contains('\0') {
+        return Ok(());
+    }
     match record.iter().position(|cell| cell.len() > MAX_CELL_BYTES || cell.contains('\0')) {
         None => Ok(()),
         Some(place) if record[place].contains('\0') => {
@@ -184,12 +197,19 @@ fn check_row(record: &StringRecord, names: &[String], row: u64, dialect: &Dialec
     }
 }
 
+/// The row's last cell has a line break, as one has whose quote is never closed.
+fn may_be_unclosed(record: &StringRecord) -> bool {
+    record.iter().next_back().is_some_and(|cell| cell.contains('\n'))
+}
+
 /// The reader takes the end of the file for the end of a quoted cell: a quote that is never closed would
 /// silently swallow every row after it.
-fn check_last_quote(bytes: &[u8], dialect: &Dialect, row: u64) -> Result<()> {
-    let tail = bytes.trim_ascii_end();
+/// `end` is the last bytes of the file.
+fn check_last_quote(end: &[u8], dialect: &Dialect, row: u64) -> Result<()> {
+    let tail = end.trim_ascii_end();
     // In UTF-16 the last character is two bytes, one of them zero.
-    let closed = tail.iter().rev().take(2).any(|&byte| byte == dialect.quote as u8);
+    let width = if matches!(dialect.encoding, TextEncoding::Utf16Le | TextEncoding::Utf16Be) { 2 } else { 1 };
+    let closed = tail.iter().rev().take(width).any(|&byte| byte == dialect.quote as u8);
     if closed {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 //! Decimal marks and date orders are not decided here but from every row of every column, in `infer`.
 
 use std::collections::HashSet;
+use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,11 @@ impl Dialect {
             Some(encoding) => encoding,
             None => text::detect(bytes)?,
         };
-        let sample = text::sample(bytes, encoding, SAMPLE_BYTES);
+        Self::of_sample(&sample(&mut text::reader(bytes, encoding)), encoding, upload)
+    }
+
+    /// Detects the rest from the beginning of the text.
+    pub(super) fn of_sample(sample: &str, encoding: TextEncoding, upload: &Upload) -> Result<Self, Error> {
         if sample.contains('\0') {
             return Err(Error::Invalid("the file contains NUL characters: it is not a text file".to_owned()));
         }
@@ -47,18 +52,23 @@ impl Dialect {
         }
         let quote = match upload.quote {
             Some(quote) => ascii(quote, "quote")?,
-            None => detect_quote(&sample),
+            None => detect_quote(sample),
         };
         let delimiter = match upload.delimiter {
             Some(delimiter) => ascii(delimiter, "delimiter")?,
-            None => detect_delimiter(&sample, quote),
+            None => detect_delimiter(sample, quote),
         };
         if delimiter == quote {
             return Err(Error::Invalid("delimiter and quote are the same character".to_owned()));
         }
-        let header = upload.header.unwrap_or_else(|| has_header(&rows(&sample, delimiter, quote)));
+        let header = upload.header.unwrap_or_else(|| has_header(&rows(sample, delimiter, quote)));
         Ok(Self { encoding, delimiter, quote, header })
     }
+}
+
+/// The beginning of a text, as much of it as detection looks at.
+pub(super) fn sample(reader: &mut dyn Read) -> String {
+    text::sample(reader, SAMPLE_BYTES)
 }
 
 fn ascii(character: char, what: &str) -> Result<char, Error> {

@@ -1,6 +1,7 @@
 //! Parquet from outside. It may be damaged or made to harm: sizes are checked before anything is decoded, what
 //! is decoded is bounded, and a panic of the decoder is an error like any other.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,10 +9,10 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::reader::ChunkReader;
 
 use super::infer::ColumnType;
 use super::writer::Sink;
@@ -28,7 +29,6 @@ const MAX_DECODED_BYTES: u64 = 16 << 30;
 
 /// A file whose outside was checked.
 pub(super) struct Foreign {
-    bytes: Bytes,
     metadata: ArrowReaderMetadata,
     kinds: Vec<ColumnType>,
     names: Vec<String>,
@@ -36,10 +36,10 @@ pub(super) struct Foreign {
 
 impl Foreign {
     /// Checks footer, schema and page sizes.
-    pub(super) fn open(bytes: &Bytes) -> Result<Self> {
+    pub(super) fn open<R: ChunkReader>(source: &R) -> Result<Self> {
         contained(|| {
             let metadata =
-                ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
+                ArrowReaderMetadata::load(source, ArrowReaderOptions::new().with_skip_arrow_metadata(true))
                     .map_err(|error| damaged(&error))?;
             let rows = metadata.metadata().file_metadata().num_rows();
             if !(0..=MAX_ROWS).contains(&rows) {
@@ -48,12 +48,12 @@ impl Foreign {
                 )));
             }
             let (schema, names, kinds) = plan(metadata.schema())?;
-            pages::check(bytes, metadata.metadata())?;
+            pages::check(source, metadata.metadata())?;
             // Views share a dictionary's text instead of copying it into every row.
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(schema);
             let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
                 .map_err(|error| damaged(&error))?;
-            Ok(Self { bytes: bytes.clone(), metadata, kinds, names })
+            Ok(Self { metadata, kinds, names })
         })
     }
 
@@ -62,32 +62,31 @@ impl Foreign {
         self.names.iter().map(String::as_str).zip(self.kinds.iter().copied())
     }
 
+    /// The rows that the file claims to have.
+    pub(super) fn row_count(&self) -> u64 {
+        self.metadata.metadata().file_metadata().num_rows() as u64
+    }
+
     /// Decodes every row into `sink`.
-    pub(super) fn read(&self, schema: &SchemaRef, sink: &mut Sink<'_>) -> Result<()> {
+    pub(super) fn read<R: ChunkReader + 'static>(
+        &self,
+        source: R,
+        schema: &SchemaRef,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        let mut rows = self.rows(source, Arc::clone(schema))?;
+        while let Some(batch) = rows.next(self)? {
+            sink(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// The rows, decoded as they are asked for.
+    pub(super) fn rows<R: ChunkReader + 'static>(&self, source: R, schema: SchemaRef) -> Result<ForeignRows> {
         contained(|| {
-            let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone());
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone());
             let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|error| damaged(&error))?;
-            let claimed = self.metadata.metadata().file_metadata().num_rows() as u64;
-            let (mut rows, mut decoded) = (0, 0);
-            for batch in reader {
-                let batch = batch.map_err(|error| damaged(&error))?;
-                let size = self.check_texts(&batch, rows)?;
-                rows += batch.num_rows() as u64;
-                decoded += size + batch.num_rows() as u64 * 8 * batch.num_columns() as u64;
-                if rows > claimed || decoded > MAX_DECODED_BYTES {
-                    return Err(Error::TooLarge(
-                        "the file decodes to more than it claims or than is kept".to_owned(),
-                    ));
-                }
-                let pieces = (size / SLICE_BYTES + 1).min(batch.num_rows().max(1) as u64) as usize;
-                let step = batch.num_rows().div_ceil(pieces).max(1);
-                for start in (0..batch.num_rows()).step_by(step) {
-                    let slice = batch.slice(start, step.min(batch.num_rows() - start));
-                    sink(&self.normalise(&slice, schema)?)?;
-                }
-            }
-            Ok(())
+            Ok(ForeignRows { reader, schema, rows: 0, decoded: 0, pending: VecDeque::new() })
         })
     }
 
@@ -114,6 +113,46 @@ impl Foreign {
         let columns = batch.columns().iter().zip(&self.kinds).zip(&self.names);
         let arrays = columns.map(|((column, &kind), name)| normalise(column, kind, name));
         RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<Vec<_>>>()?).map_err(Error::internal)
+    }
+}
+
+/// The rows of a file on their way out, one row group after the other.
+pub(super) struct ForeignRows {
+    reader: ParquetRecordBatchReader,
+    schema: SchemaRef,
+    rows: u64,
+    decoded: u64,
+    pending: VecDeque<RecordBatch>,
+}
+
+impl ForeignRows {
+    /// The next rows of `file`, of which these are.
+    pub(super) fn next(&mut self, file: &Foreign) -> Result<Option<RecordBatch>> {
+        contained(|| {
+            while self.pending.is_empty() {
+                let Some(batch) = self.reader.next() else { return Ok(None) };
+                self.take(file, &batch.map_err(|error| damaged(&error))?)?;
+            }
+            let Some(slice) = self.pending.pop_front() else { return Ok(None) };
+            file.normalise(&slice, &self.schema).map(Some)
+        })
+    }
+
+    fn take(&mut self, file: &Foreign, batch: &RecordBatch) -> Result<()> {
+        let size = file.check_texts(batch, self.rows)?;
+        self.rows += batch.num_rows() as u64;
+        self.decoded += size + batch.num_rows() as u64 * 8 * batch.num_columns() as u64;
+        if self.rows > file.row_count() || self.decoded > MAX_DECODED_BYTES {
+            return Err(Error::TooLarge(
+                "the file decodes to more than it claims or than is kept".to_owned(),
+            ));
+        }
+        let pieces = (size / SLICE_BYTES + 1).min(batch.num_rows().max(1) as u64) as usize;
+        let step = batch.num_rows().div_ceil(pieces).max(1);
+        for start in (0..batch.num_rows()).step_by(step) {
+            self.pending.push_back(batch.slice(start, step.min(batch.num_rows() - start)));
+        }
+        Ok(())
     }
 }
 

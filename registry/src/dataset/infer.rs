@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::moment::{self, DateOrder, Orders};
-use super::number::{self, DecimalMark, Number};
+use super::number::{self, DecimalMark, Number, Plain};
 
 /// The types that a dataset's columns have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +111,24 @@ impl Evidence {
             self.boolean = parse_boolean(cell).is_some();
         }
         self.add_moment(cell);
+    }
+
+    /// Adds a number in plain notation under `mark`: what [`Evidence::add`] would conclude from its cell.
+    pub(crate) fn add_plain(&mut self, plain: Plain, mark: DecimalMark) {
+        self.present += 1;
+        self.boolean = false;
+        self.orders = Orders::NONE;
+        if matches!(plain.number, Number::Float(_)) {
+            self.marked = true;
+            let (own, other) = match mark {
+                DecimalMark::Point => (&mut self.point, &mut self.comma),
+                DecimalMark::Comma => (&mut self.comma, &mut self.point),
+            };
+            own.integers = false;
+            if !plain.looks_grouped {
+                other.add(None);
+            }
+        }
     }
 
     fn add_number(&mut self, cell: &str) {
@@ -266,5 +284,29 @@ mod tests {
         assert_eq!(kind(&["2026-01-01", "2026-01-01 10:00"]), ColumnType::Timestamp);
         assert_eq!(kind(&["13/01/2026", "01/13/2026"]), ColumnType::Text);
         assert_eq!(kind(&["", "NA"]), ColumnType::Text);
+    }
+
+    #[test]
+    fn plain_numbers_leave_the_same_evidence() {
+        for mark in [DecimalMark::Point, DecimalMark::Comma] {
+            for before in ["", "x", "1.234", "1,234", "1.5", "2,5", "true", "2026-01-01", "7"] {
+                for cell in
+                    ["0", "12", "-3", "1.234", "0.123", "12.5", "-1.5", "1234.567", "1,234", "0,5", "12,34"]
+                {
+                    let Some(plain) = number::plain(cell, mark) else { continue };
+                    let mut careful = Evidence::default();
+                    careful.add(before);
+                    let mut quick = careful.clone();
+                    careful.add(cell);
+                    quick.add_plain(plain, mark);
+                    let seen = |evidence: &Evidence| {
+                        decide(std::slice::from_ref(evidence), Stated::default(), ';')[0]
+                    };
+                    assert_eq!(seen(&careful), seen(&quick), "{before:?}, {cell:?}, {mark:?}");
+                    assert_eq!(careful.demands(), quick.demands(), "{before:?}, {cell:?}, {mark:?}");
+                    assert_eq!(careful.only_commas(), quick.only_commas(), "{before:?}, {cell:?}, {mark:?}");
+                }
+            }
+        }
     }
 }

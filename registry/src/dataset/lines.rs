@@ -1,5 +1,7 @@
 //! JSON lines (NDJSON): one flat object a line.
 
+mod pass;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -14,6 +16,8 @@ use super::moment::DateOrder;
 use super::writer::Sink;
 use super::{MAX_CELL_BYTES, MAX_COLUMNS, Upload, infer, text};
 use crate::{Error, Result};
+
+pub(super) use pass::LinePass;
 
 /// A value of a flat object, as text for the columns.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -100,6 +104,81 @@ impl Kinds {
     }
 }
 
+/// What the lines of a file have shown of its columns so far.
+#[derive(Default)]
+struct Findings {
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+    kinds: Vec<Kinds>,
+}
+
+impl Findings {
+    fn add(&mut self, row: u64, line: &str) -> Result<()> {
+        for (name, value) in object(row, line)?.0 {
+            let place = *self.places.entry(name).or_insert_with_key(|name| {
+                self.names.push(name.clone());
+                self.kinds.push(Kinds::default());
+                self.names.len() - 1
+            });
+            if self.names.len() > MAX_COLUMNS {
+                return Err(Error::TooLarge(format!("row {row}: more than {MAX_COLUMNS} columns")));
+            }
+            self.kinds[place].add(&value);
+        }
+        Ok(())
+    }
+
+    fn conclude(self, upload: &Upload) -> Result<(Vec<String>, Vec<ColumnFormat>)> {
+        delimited::check_names(&self.names)?;
+        let mut formats: Vec<ColumnFormat> =
+            self.kinds.iter().map(|kinds| kinds.format(upload.date_format)).collect();
+        delimited::apply_types(&self.names, &mut formats, upload)?;
+        Ok((self.names, formats))
+    }
+}
+
+/// A table being filled line by line.
+struct Filler {
+    places: HashMap<String, usize>,
+    columns: TableBuilder,
+    cells: Vec<Option<String>>,
+}
+
+impl Filler {
+    fn new(names: &[String], formats: &[ColumnFormat]) -> Self {
+        let places = names.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
+        let columns = TableBuilder::new(names, formats);
+        Self { places, columns, cells: vec![None; names.len()] }
+    }
+
+    fn add(&mut self, row: u64, line: &str) -> Result<()> {
+        self.cells.fill(None);
+        for (name, value) in object(row, line)?.0 {
+            let cell = cell_of(value);
+            if cell.as_ref().is_some_and(|cell| cell.len() > MAX_CELL_BYTES || cell.contains('\0')) {
+                return Err(Error::Invalid(format!(
+                    "row {row}, column `{name}`: longer than {MAX_CELL_BYTES} bytes, or contains NUL"
+                )));
+            }
+            let place = self.places.get(&name).copied();
+            let slot = place.and_then(|place| self.cells.get_mut(place)).ok_or_else(|| {
+                Error::Invalid(format!("row {row}: `{name}` was not there when the file was looked at first"))
+            })?;
+            if slot.replace(cell.unwrap_or_default()).is_some() {
+                return Err(Error::Invalid(format!("row {row}: `{name}` is given twice")));
+            }
+        }
+        for (place, cell) in self.cells.iter().enumerate() {
+            match cell {
+                Some(cell) => self.columns.push(place, cell, row)?,
+                None => self.columns.push_missing(place),
+            }
+        }
+        self.columns.end_row();
+        Ok(())
+    }
+}
+
 /// What a file of JSON lines was found to be.
 pub(super) struct Lines<'a> {
     text: Cow<'a, str>,
@@ -115,61 +194,25 @@ impl<'a> Lines<'a> {
             None => text::detect(bytes)?,
         };
         let text = text::decode(bytes, encoding)?;
-        let mut names: Vec<String> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut kinds: Vec<Kinds> = Vec::new();
+        let mut findings = Findings::default();
         for (row, line) in lines(&text) {
-            for (name, value) in object(row, line)?.0 {
-                let place = *places.entry(name).or_insert_with_key(|name| {
-                    names.push(name.clone());
-                    kinds.push(Kinds::default());
-                    names.len() - 1
-                });
-                if names.len() > MAX_COLUMNS {
-                    return Err(Error::TooLarge(format!("row {row}: more than {MAX_COLUMNS} columns")));
-                }
-                kinds[place].add(&value);
-            }
+            findings.add(row, line)?;
         }
-        delimited::check_names(&names)?;
-        let mut formats: Vec<ColumnFormat> =
-            kinds.iter().map(|kinds| kinds.format(upload.date_format)).collect();
-        delimited::apply_types(&names, &mut formats, upload)?;
+        let (names, formats) = findings.conclude(upload)?;
         Ok(Self { text, names, formats })
     }
 
     /// Reads every line into `sink`.
     pub(super) fn read(&self, sink: &mut Sink<'_>) -> Result<()> {
-        let places: HashMap<&str, usize> =
-            self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-        let mut columns = TableBuilder::new(&self.names, &self.formats);
-        let mut cells: Vec<Option<String>> = vec![None; self.names.len()];
+        let mut filler = Filler::new(&self.names, &self.formats);
         for (row, line) in lines(&self.text) {
-            cells.fill(None);
-            for (name, value) in object(row, line)?.0 {
-                let cell = cell_of(value);
-                if cell.as_ref().is_some_and(|cell| cell.len() > MAX_CELL_BYTES || cell.contains('\0')) {
-                    return Err(Error::Invalid(format!(
-                        "row {row}, column `{name}`: longer than {MAX_CELL_BYTES} bytes, or contains NUL"
-                    )));
-                }
-                if cells[places[name.as_str()]].replace(cell.unwrap_or_default()).is_some() {
-                    return Err(Error::Invalid(format!("row {row}: `{name}` is given twice")));
-                }
-            }
-            for (place, cell) in cells.iter().enumerate() {
-                match cell {
-                    Some(cell) => columns.push(place, cell, row)?,
-                    None => columns.push_missing(place),
-                }
-            }
-            columns.end_row();
-            if columns.is_full() {
-                sink(&columns.take()?)?;
+            filler.add(row, line)?;
+            if filler.columns.is_full() {
+                sink(&filler.columns.take()?)?;
             }
         }
-        if !columns.is_empty() {
-            sink(&columns.take()?)?;
+        if !filler.columns.is_empty() {
+            sink(&filler.columns.take()?)?;
         }
         Ok(())
     }

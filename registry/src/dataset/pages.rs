@@ -4,6 +4,7 @@
 //! `PageHeader`; Thrift compact protocol), by a reader that knows no more of Thrift than it needs.
 
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::reader::ChunkReader;
 
 use crate::{Error, Result};
 
@@ -12,17 +13,19 @@ const MAX_PAGE_BYTES: i64 = 256 << 20;
 /// All pages together, decompressed.
 const MAX_TOTAL_BYTES: i64 = 8 << 30;
 const MAX_DEPTH: usize = 8;
+/// Bytes that hold nearly every page header; more are read where one is longer.
+const HEADER_BYTES: u64 = 1024;
 
 /// Thrift's type codes that are looked for.
 const STOP: u8 = 0;
 const INT32: u8 = 5;
 
 /// Checks every page of every column.
-pub(super) fn check(bytes: &[u8], metadata: &ParquetMetaData) -> Result<()> {
+pub(super) fn check<R: ChunkReader>(source: &R, metadata: &ParquetMetaData) -> Result<()> {
     let mut total = 0_i64;
     for group in metadata.row_groups() {
         for column in group.columns() {
-            total = total.saturating_add(check_column(bytes, column)?);
+            total = total.saturating_add(check_column(source, column)?);
             if total > MAX_TOTAL_BYTES {
                 return Err(Error::TooLarge(format!(
                     "the file decompresses to more than {MAX_TOTAL_BYTES} bytes"
@@ -34,31 +37,56 @@ pub(super) fn check(bytes: &[u8], metadata: &ParquetMetaData) -> Result<()> {
 }
 
 /// Walks the pages of one column chunk; returns their decompressed size.
-fn check_column(bytes: &[u8], column: &ColumnChunkMetaData) -> Result<i64> {
+fn check_column<R: ChunkReader>(source: &R, column: &ColumnChunkMetaData) -> Result<i64> {
     let name = column.column_path().string();
     let damaged =
         || Error::Invalid(format!("the Parquet file is damaged: column `{name}` is not where it should be"));
     let first =
         column.dictionary_page_offset().filter(|&offset| offset > 0).unwrap_or(column.data_page_offset());
     let first = first.min(column.data_page_offset());
-    let start = usize::try_from(first).map_err(|_| damaged())?;
-    let length = usize::try_from(column.compressed_size()).map_err(|_| damaged())?;
-    let end = start.checked_add(length).ok_or_else(damaged)?;
-    let mut rest = bytes.get(start..end).ok_or_else(damaged)?;
+    let mut place = u64::try_from(first).map_err(|_| damaged())?;
+    let length = u64::try_from(column.compressed_size()).map_err(|_| damaged())?;
+    let end = place.checked_add(length).filter(|end| *end <= source.len()).ok_or_else(damaged)?;
     let mut total = 0_i64;
-    while !rest.is_empty() {
-        let mut thrift = Thrift { rest };
-        let (decompressed, compressed) = thrift.page_sizes().ok_or_else(damaged)?;
-        if decompressed > MAX_PAGE_BYTES {
+    while place < end {
+        let header = header_at(source, place, end).ok_or_else(damaged)?;
+        if header.decompressed > MAX_PAGE_BYTES {
+            let claimed = header.decompressed;
             return Err(Error::TooLarge(format!(
-                "a page of column `{name}` claims {decompressed} bytes; at most {MAX_PAGE_BYTES} are read"
+                "a page of column `{name}` claims {claimed} bytes; at most {MAX_PAGE_BYTES} are read"
             )));
         }
-        let compressed = usize::try_from(compressed).map_err(|_| damaged())?;
-        rest = thrift.rest.get(compressed..).ok_or_else(damaged)?;
-        total = total.saturating_add(decompressed);
+        let compressed = u64::try_from(header.compressed).map_err(|_| damaged())?;
+        let next = place.checked_add(header.length).and_then(|begin| begin.checked_add(compressed));
+        place = next.filter(|next| *next <= end).ok_or_else(damaged)?;
+        total = total.saturating_add(header.decompressed);
     }
     Ok(total)
+}
+
+/// What a page header says.
+struct Header {
+    decompressed: i64,
+    compressed: i64,
+    /// Its own bytes.
+    length: u64,
+}
+
+fn header_at<R: ChunkReader>(source: &R, place: u64, end: u64) -> Option<Header> {
+    let mut window = HEADER_BYTES;
+    loop {
+        let size = window.min(end - place);
+        let bytes = source.get_bytes(place, usize::try_from(size).ok()?).ok()?;
+        let mut thrift = Thrift { rest: &bytes };
+        if let Some((decompressed, compressed)) = thrift.page_sizes() {
+            let length = (bytes.len() - thrift.rest.len()) as u64;
+            return Some(Header { decompressed, compressed, length });
+        }
+        if size == end - place {
+            return None;
+        }
+        window = window.saturating_mul(64);
+    }
 }
 
 /// Thrift's compact protocol, as far as skipping over fields needs it.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +108,7 @@ impl<'b> File<'b> {
         match self {
             Self::Csv(file) => file.read(bytes, sink),
             Self::Ndjson(file) => file.read(sink),
-            Self::Parquet(file) => file.read(schema, sink),
+            Self::Parquet(file) => file.read(bytes.clone(), schema, sink),
         }
     }
 
@@ -133,26 +132,13 @@ pub(super) fn convert(bytes: &Bytes, upload: &Upload) -> Result<(Written, Source
     Ok((writer.finish()?, source))
 }
 
-/// The rows of a file, typed as those of a dataset made of it would be; nothing is stored. Takes processor time: not
-/// for an async thread.
-pub fn read_file(bytes: &Bytes, upload: &Upload) -> Result<Vec<RecordBatch>> {
-    let file = File::detect(bytes, upload)?;
-    let schema = file.schema();
-    let mut batches = Vec::new();
-    file.read(bytes, &schema, &mut |batch| {
-        batches.push(batch.clone());
-        Ok(())
-    })?;
-    Ok(batches)
-}
-
 fn schema_of(names: &[String], formats: &[ColumnFormat]) -> SchemaRef {
     let kinds = formats.iter().map(|format| format.kind);
     cells::schema_of(names.iter().map(String::as_str).zip(kinds))
 }
 
 /// Parquet says so in its first four bytes; a brace begins an object of JSON lines; the rest is delimited text.
-fn detect(bytes: &[u8]) -> Format {
+pub(super) fn detect(bytes: &[u8]) -> Format {
     if bytes.starts_with(b"PAR1") {
         return Format::Parquet;
     }

@@ -1,27 +1,74 @@
 //! `chasqui drift compare`: two files beside each other, no server.
+//!
+//! `file` takes a file in, `columns` pairs what two files have, `answer` is the JSON, `page` the HTML and `terminal` the
+//! table. What is measured and judged is `chasqui_drift`'s.
+
+mod answer;
+mod columns;
+mod file;
+mod page;
+mod progress;
+mod terminal;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::{Context, bail, ensure};
-use bytes::Bytes;
-use chasqui_drift::{
-    ColumnComparison, ColumnData, CompareOptions, ComparedColumn, DefaultTests, TableComparison, TableRow,
-    Test, compare_tables,
-};
-use chasqui_registry::dataset::{Upload, read_file};
-use chasqui_trainer::{ColumnData as Values, Table};
+use chasqui_drift::{CompareOptions, ComparedColumn, DefaultTests, TableComparison, Test, compare_tables};
+use chasqui_registry::dataset::{DecimalMark, TextEncoding, Upload};
+use chasqui_report::Language;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::output;
+use answer::Sampled;
+use columns::{Chosen, Pairs};
+use file::{OpenFile, TakenFile, Wishes};
+use progress::Progress;
+
+/// What `--fail-on-drift` ends with, so that a script can tell drift from a fault.
+const DRIFTED: u8 = 3;
 
 /// What changed between two sets of data
 #[derive(Debug, Subcommand)]
 pub(super) enum DriftCommand {
     /// Compares two files column by column
-    Compare(Compare),
+    #[command(long_about = ABOUT, after_long_help = AFTER)]
+    Compare(Box<Compare>),
 }
+
+const ABOUT: &str = "\
+Compares two files column by column: did the data of now change against the data to compare with?
+
+CSV in any common dialect (delimiter, decimal comma, encoding and date format are detected), Parquet and JSON lines are
+read, of any size, in bounded memory. Columns are matched by name; dates and times are left out, for they always move.
+
+By default a column of numbers is judged by `ks`, one of categories by `chisquare`: it drifted when the difference is too
+large for chance (at most 5 % false alarms over the whole table) and at least 0.01 of the distribution moved.";
+
+const AFTER: &str = "\
+Tests:
+  numbers       ks, t_test, mannw, anderson, cramer_von_mises, es, empirical_mmd, wasserstein, ed
+  categories    chisquare, g_test, TVD, z, fisher_exact, psi, kl_div, jensenshannon, hellinger (of numbers too)
+  free text     abs_text_content_drift (columns named by --text)
+
+Large files:
+  Up to 1,000,000 rows (fewer beyond 32 columns) every value is compared. Above, columns of numbers are compared by a
+  random sample of that many rows; categories, missing values and means are counted over all rows. What was sampled, with
+  its seed and error, is said in every output.
+
+Exit codes:
+  0  the files were compared, whether they differ or not
+  1  they could not be compared; the message says why
+  2  the command line is wrong
+  3  the data drifted, with --fail-on-drift
+
+Examples:
+  chasqui drift compare --reference training.csv --current november.csv
+  chasqui drift compare --reference a.parquet --current b.csv --html report.html
+  chasqui drift compare --reference a.csv --current b.csv --tests ks,psi --columns price,age --json
+  chasqui drift compare --reference a.csv --current b.csv --fail-on-drift || echo changed";
 
 /// Which tests a column gets when none are named, and what follows from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,6 +77,35 @@ enum Rules {
     Calibrated,
     /// The choice and the fixed thresholds of Evidently
     Evidently,
+}
+
+/// The language of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PageLanguage {
+    /// Spanish
+    Es,
+    /// English
+    En,
+}
+
+/// The mark of decimals in both files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Decimal {
+    /// 1,234.5
+    Point,
+    /// 1.234,5
+    Comma,
+}
+
+/// The encoding of both files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Encoding {
+    /// UTF-8
+    #[value(name = "utf-8")]
+    Utf8,
+    /// Windows-1252, which contains ISO 8859-1
+    #[value(name = "latin-1")]
+    Latin1,
 }
 
 /// `chasqui drift compare`
@@ -47,59 +123,102 @@ pub(super) struct Compare {
     /// Which tests by default, and which thresholds
     #[arg(long, value_enum, default_value = "calibrated")]
     rules: Rules,
+    /// Only these columns
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    columns: Vec<String>,
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     ignore: Vec<String>,
     /// Columns of free text, whose words are compared
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     text: Vec<String>,
-    /// Start of permutations and simulations: the same seed gives the same answer
+    /// Write the comparison as one self-contained page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// The language of the page
+    #[arg(long, value_enum, default_value = "es")]
+    lang: PageLanguage,
+    /// What separates cells, in both files; else it is detected
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<char>,
+    /// The decimal mark of both files; else it is detected
+    #[arg(long, value_enum, value_name = "MARK")]
+    decimal: Option<Decimal>,
+    /// The encoding of both files; else it is detected
+    #[arg(long, value_enum)]
+    encoding: Option<Encoding>,
+    /// Rows of a file up to which every number is compared; above it, as many are drawn at random
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(100..=100_000_000))]
+    sample: Option<u32>,
+    /// Start of samples, permutations and simulations: the same seed gives the same answer
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// End with an error when the data drifted
+    /// Tell progress even when errors do not go to a terminal
+    #[arg(long)]
+    progress: bool,
+    /// End with code 3 when the data drifted
     #[arg(long)]
     fail_on_drift: bool,
 }
 
 impl DriftCommand {
-    pub(super) fn run(self, as_json: bool) -> anyhow::Result<()> {
+    pub(super) fn run(self, as_json: bool) -> anyhow::Result<ExitCode> {
         let Self::Compare(compare) = self;
-        let compared = compare.run()?;
-        if as_json {
-            output::json(&serde_json::to_value(&compared)?);
-        } else {
-            show(&compared, !compare.tests.is_empty());
-        }
-        let drifted = &compared.verdict.drifted_columns;
-        ensure!(!(compare.fail_on_drift && compared.verdict.drifted), "drift in {}", drifted.join(", "));
-        Ok(())
+        compare.run(as_json)
     }
 }
 
+/// Two files compared, and what it rests on.
+struct Comparison {
+    reference: TakenFile,
+    current: TakenFile,
+    options: CompareOptions,
+    compared: TableComparison,
+    chosen: Chosen,
+    sampled: Option<Sampled>,
+}
+
 impl Compare {
-    fn run(&self) -> anyhow::Result<TableComparison> {
+    fn run(&self, as_json: bool) -> anyhow::Result<ExitCode> {
+        let comparison = self.compare()?;
+        if as_json {
+            output::json(&answer::json(&comparison)?);
+        } else {
+            terminal::show(&comparison, !self.tests.is_empty());
+        }
+        if let Some(path) = &self.html {
+            self.write_page(path, &comparison)?;
+        }
+        let drifted = self.fail_on_drift && comparison.compared.verdict.drifted;
+        Ok(if drifted { ExitCode::from(DRIFTED) } else { ExitCode::SUCCESS })
+    }
+
+    fn compare(&self) -> anyhow::Result<Comparison> {
         let options = self.options()?;
-        output::progress(0.0, "reading the files");
-        let (reference, current) = std::thread::scope(|scope| {
-            let reference = scope.spawn(|| read(&self.reference));
-            let current = read(&self.current);
-            (reference.join().unwrap_or_else(|_| bail!("the reader of the file panicked")), current)
-        });
-        let (reference, current) = (reference?, current?);
-        let pairs = self.pairs(&reference, &current)?;
-        output::progress(0.5, &format!("comparing {} columns", pairs.len()));
-        let columns: Vec<ComparedColumn<'_>> = pairs
-            .iter()
-            .map(|(name, reference, current)| ComparedColumn {
-                name,
-                reference: reference.data(),
-                current: current.data(),
-            })
-            .collect();
-        let compared = compare_tables(&columns, &options);
-        let rows = format!("{} rows against {}", current.rows(), reference.rows());
-        output::progress(1.0, &rows);
-        Ok(compared)
+        let upload = self.upload();
+        let reference = OpenFile::open(&self.reference, &upload)?;
+        let current = OpenFile::open(&self.current, &upload)?;
+        let mut chosen = Chosen::of(&reference, &current, &self.wanted())?;
+        let wishes = Wishes {
+            columns: chosen.columns.clone(),
+            texts: self.text.iter().cloned().collect(),
+            rows: self.sample.map(|rows| rows as usize),
+            seed: self.seed,
+        };
+        let progress = Progress::new([reference.size(), current.size()], self.progress);
+        let (reference, current) = progress.during(|| take_both(reference, current, &wishes, &progress))?;
+        let pairs = Pairs::of(&reference, &current, &mut chosen)?;
+        let columns: Vec<ComparedColumn<'_>> = pairs.compared();
+        let mut compared = compare_tables(&columns, &options);
+        pairs.explain(&mut compared);
+        drop(columns);
+        let sampled = Sampled::of(&reference, &current, &compared, self.seed);
+        drop(pairs);
+        Ok(Comparison { reference, current, options, compared, chosen, sampled })
+    }
+
+    fn wanted(&self) -> columns::Wanted<'_> {
+        columns::Wanted { only: &self.columns, ignored: &self.ignore, texts: &self.text }
     }
 
     fn options(&self) -> anyhow::Result<CompareOptions> {
@@ -112,136 +231,69 @@ impl Compare {
             Rules::Evidently => DefaultTests::Evidently,
         };
         let threads = std::thread::available_parallelism().map_or(1, Into::into);
-        Ok(CompareOptions { defaults, tests, threads, seed: self.seed, ..CompareOptions::default() })
+        let pictures = self.html.is_some();
+        Ok(CompareOptions {
+            defaults,
+            tests,
+            threads,
+            seed: self.seed,
+            pictures,
+            ..CompareOptions::default()
+        })
     }
 
-    /// The columns that both files have, as they are compared. What is left out is said.
-    fn pairs<'t>(
-        &self,
-        reference: &'t Table,
-        current: &'t Table,
-    ) -> anyhow::Result<Vec<(&'t str, Prepared<'t>, Prepared<'t>)>> {
-        let names = |table: &'t Table| -> BTreeSet<&'t str> {
-            table.columns().iter().map(|column| column.name.as_str()).collect()
+    fn upload(&self) -> Upload {
+        Upload {
+            delimiter: self.delimiter,
+            decimal: self.decimal.map(|decimal| match decimal {
+                Decimal::Point => DecimalMark::Point,
+                Decimal::Comma => DecimalMark::Comma,
+            }),
+            encoding: self.encoding.map(|encoding| match encoding {
+                Encoding::Utf8 => TextEncoding::Utf8,
+                Encoding::Latin1 => TextEncoding::Latin1,
+            }),
+            ..Upload::default()
+        }
+    }
+
+    fn write_page(&self, path: &Path, comparison: &Comparison) -> anyhow::Result<()> {
+        let language = match self.lang {
+            PageLanguage::Es => Language::Es,
+            PageLanguage::En => Language::En,
         };
-        let (before, after) = (names(reference), names(current));
-        for name in self.ignore.iter().chain(&self.text) {
-            ensure!(before.contains(name.as_str()), "the reference has no column {name:?}");
-        }
-        say_left_out("only in the reference", before.difference(&after));
-        say_left_out("only in the current data", after.difference(&before));
-        let mut times = Vec::new();
-        let mut pairs = Vec::new();
-        for column in reference.columns() {
-            let name = column.name.as_str();
-            let Some(current) = current.column(name).filter(|_| !self.ignore.contains(&column.name)) else {
-                continue;
-            };
-            let is_text = self.text.contains(&column.name);
-            match (Prepared::of(&column.data, is_text), Prepared::of(current, is_text)) {
-                (Some(reference), Some(current)) => pairs.push((name, reference, current)),
-                _ => times.push(name),
-            }
-        }
-        say_left_out("dates and times, which move by nature", times.iter());
-        ensure!(!pairs.is_empty(), "the files have no columns in common that can be compared");
-        Ok(pairs)
+        let html = page::of(comparison, jiff::Timestamp::now()).html(language)?;
+        std::fs::write(path, &html).with_context(|| format!("cannot write {}", path.display()))?;
+        output::note(format!("wrote {} ({} kB)", path.display(), html.len().div_ceil(1000)));
+        Ok(())
     }
 }
 
-fn say_left_out<'a>(why: &str, names: impl Iterator<Item = &'a &'a str>) {
-    let names: Vec<&str> = names.copied().collect();
-    if !names.is_empty() {
-        output::note(format!("left out ({why}): {}", names.join(", ")));
+/// Reads both files at the same time.
+fn take_both(
+    reference: OpenFile,
+    current: OpenFile,
+    wishes: &Wishes,
+    progress: &Progress,
+) -> anyhow::Result<(TakenFile, TakenFile)> {
+    std::thread::scope(|scope| {
+        let before = scope.spawn(|| reference.take(wishes, &progress.reference));
+        let current = current.take(wishes, &progress.current);
+        let reference = before.join().unwrap_or_else(|_| bail!("the reader of the reference panicked"));
+        Ok((reference?, current?))
+    })
+}
+
+/// Every name is one of the columns.
+fn check_names(option: &str, names: &[String], known: &OpenFile) -> anyhow::Result<()> {
+    let columns: BTreeSet<&str> = known.columns.iter().map(String::as_str).collect();
+    for name in names {
+        ensure!(
+            columns.contains(name.as_str()),
+            "{option} names {name:?}, which {} does not have; its columns are {}",
+            known.name,
+            file::listed(&known.columns)
+        );
     }
-}
-
-/// A column's values as tests take them.
-enum Prepared<'t> {
-    Numbers(&'t [f64]),
-    Categories(Vec<Option<&'t str>>),
-    Texts(Vec<Option<&'t str>>),
-}
-
-impl<'t> Prepared<'t> {
-    /// None for times.
-    fn of(values: &'t Values, is_text: bool) -> Option<Self> {
-        match values {
-            Values::Number(numbers) => Some(Self::Numbers(numbers)),
-            Values::Text(texts) => {
-                let texts = texts.iter().map(Option::as_deref).collect();
-                Some(if is_text { Self::Texts(texts) } else { Self::Categories(texts) })
-            }
-            Values::Time(_) => None,
-        }
-    }
-
-    fn data(&self) -> ColumnData<'_> {
-        match self {
-            Self::Numbers(numbers) => ColumnData::Numbers(numbers),
-            Self::Categories(texts) => ColumnData::Categories(texts),
-            Self::Texts(texts) => ColumnData::Texts(texts),
-        }
-    }
-}
-
-fn read(path: &Path) -> anyhow::Result<Table> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let upload = Upload { max_bytes: usize::MAX, ..Upload::default() };
-    let batches = read_file(&Bytes::from(bytes), &upload)
-        .with_context(|| format!("{} is not a table", path.display()))?;
-    Table::from_batches(&batches).with_context(|| format!("{} is not a table", path.display()))
-}
-
-fn show(compared: &TableComparison, is_detailed: bool) {
-    let verdict = &compared.verdict;
-    let rows: Vec<Vec<String>> = verdict.table.iter().map(|row| line(row, compared)).collect();
-    output::table(&["column", "type", "drift", "moved", "adjusted p", "scores"], &rows);
-    if is_detailed {
-        output::line("");
-        let details: Vec<Vec<String>> = compared.columns.iter().flat_map(details).collect();
-        output::table(&["column", "test", "score", "threshold", "drift", "reason"], &details);
-    }
-    let (drifted, tested) = (verdict.drifted_columns.len(), verdict.tested);
-    let word = if verdict.drifted { "the data drifted" } else { "no drift" };
-    output::line(format!("\n{word}: {drifted} of {tested} columns"));
-}
-
-fn line(row: &TableRow, compared: &TableComparison) -> Vec<String> {
-    let column = compared.columns.get(&row.column);
-    let scores = column.map_or_else(String::new, |column| {
-        let scores = column.tests.iter().filter_map(|(test, outcome)| Some((test, outcome.score?)));
-        scores
-            .map(|(test, score)| format!("{} {}", test.name(), figure(score)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    });
-    vec![
-        row.column.clone(),
-        column.map_or_else(String::new, |column| column.column_type.to_string()),
-        if row.drifted { "YES" } else { "no" }.into(),
-        row.effect.map_or_else(|| "-".into(), figure),
-        row.adjusted_p.map_or_else(|| "-".into(), figure),
-        scores,
-    ]
-}
-
-fn details((name, column): (&String, &ColumnComparison)) -> Vec<Vec<String>> {
-    let lines = column.tests.iter().map(|(test, outcome)| {
-        vec![
-            name.clone(),
-            test.name().into(),
-            outcome.score.map_or_else(|| "-".into(), figure),
-            figure(outcome.threshold),
-            if outcome.drifted { "YES" } else { "no" }.into(),
-            outcome.reason.clone().unwrap_or_default(),
-        ]
-    });
-    lines.collect()
-}
-
-/// Four digits that count.
-fn figure(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 || (1e-4..1e6).contains(&size) { format!("{value:.4}") } else { format!("{value:.2e}") }
+    Ok(())
 }

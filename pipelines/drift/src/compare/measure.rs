@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use super::{ColumnData, applicable};
+use crate::categories::CategorySide;
 use crate::{
     CategoryPair, ColumnType, NotApplicable, NumberPair, Table, Test, TestResult,
     numbers::{Bridges, ChanceLevels},
@@ -17,7 +18,7 @@ const CHANCE: f64 = 0.01;
 /// Two columns of one type, sorted or counted once.
 pub(super) enum Pair<'a> {
     Numbers { pair: NumberPair, bins: OnceCell<Result<Table, NotApplicable>> },
-    Categories { counts: Result<Table, NotApplicable>, rows: usize, distinct: usize },
+    Categories { pair: CategoryPair<'a>, counts: Result<Table, NotApplicable>, sides: [CategorySide<'a>; 2] },
     Texts { reference: &'a [Option<&'a str>], current: &'a [Option<&'a str>] },
 }
 
@@ -27,15 +28,16 @@ impl<'a> Pair<'a> {
             (ColumnData::Numbers(reference), ColumnData::Numbers(current)) => {
                 Ok(Self::Numbers { pair: NumberPair::of(reference, current), bins: OnceCell::new() })
             }
-            (ColumnData::Categories(reference), ColumnData::Categories(current)) => {
-                let pair = CategoryPair::of(reference, current);
-                let (rows, distinct) = (reference.len(), pair.values().len());
-                Ok(Self::Categories { counts: pair.counts(), rows, distinct })
-            }
             (ColumnData::Texts(reference), ColumnData::Texts(current)) => {
                 Ok(Self::Texts { reference, current })
             }
-            _ => Err(NotApplicable::TypesDiffer),
+            (reference, current) => match (reference.categories(), current.categories()) {
+                (Some(reference), Some(current)) => {
+                    let pair = CategoryPair::of_sides(reference, current);
+                    Ok(Self::Categories { counts: pair.counts(), pair, sides: [reference, current] })
+                }
+                _ => Err(NotApplicable::TypesDiffer),
+            },
         }
     }
 
@@ -51,7 +53,7 @@ impl<'a> Pair<'a> {
     pub(super) fn distinct(&self) -> usize {
         match self {
             Self::Numbers { pair, .. } => pair.distinct(),
-            Self::Categories { distinct, .. } => *distinct,
+            Self::Categories { pair, .. } => pair.cells(),
             Self::Texts { .. } => usize::MAX,
         }
     }
@@ -60,7 +62,7 @@ impl<'a> Pair<'a> {
     pub(super) fn reference_rows(&self) -> usize {
         match self {
             Self::Numbers { pair, .. } => pair.reference_rows(),
-            Self::Categories { rows, .. } => *rows,
+            Self::Categories { sides: [reference, _], .. } => reference.rows(),
             Self::Texts { reference, .. } => reference.len(),
         }
     }

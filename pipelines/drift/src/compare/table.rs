@@ -10,9 +10,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnData, measure::Pair};
+use super::{ColumnData, ColumnPicture, measure::Pair};
 use crate::{
-    ColumnType, NotApplicable, ScoreKind, Test, TestVerdict, benjamini_hochberg, numbers::Bridges,
+    Cause, ColumnType, NotApplicable, ScoreKind, Test, TestVerdict, benjamini_hochberg, numbers::Bridges,
     test_verdict::Measured,
 };
 
@@ -62,6 +62,8 @@ pub struct CompareOptions {
     pub threads: usize,
     /// Start of permutations, splits and simulations.
     pub seed: u64,
+    /// Describe the columns for drawing too.
+    pub pictures: bool,
 }
 
 impl Default for CompareOptions {
@@ -74,6 +76,7 @@ impl Default for CompareOptions {
             drift_share: 0.5,
             threads: 1,
             seed: 1,
+            pictures: false,
         }
     }
 }
@@ -86,6 +89,9 @@ pub struct ColumnComparison {
     pub column_type: ColumnType,
     /// The tests that were run.
     pub tests: BTreeMap<Test, TestVerdict>,
+    /// The column as it is drawn, when that was asked for; not part of the stored or printed form.
+    #[serde(skip)]
+    pub picture: Option<ColumnPicture>,
 }
 
 /// One line of the descriptive table.
@@ -135,6 +141,7 @@ struct MeasuredColumn {
     tests: Vec<(Test, Result<Measured, NotApplicable>, f64)>,
     base: (Test, Result<Measured, NotApplicable>),
     effect: Option<f64>,
+    picture: Option<ColumnPicture>,
 }
 
 /// Compares two tables column by column.
@@ -149,6 +156,7 @@ pub fn compare_tables(columns: &[ComparedColumn<'_>], options: &CompareOptions) 
     let mut rows = BTreeMap::new();
     for (column, measured) in columns.iter().zip(measured) {
         let comparison = judge.column(&measured);
+        let comparison = ColumnComparison { picture: measured.picture, ..comparison };
         let p_value = measured.base.1.ok().and_then(|base| base.p_value);
         let row = TableRow {
             column: column.name.into(),
@@ -199,7 +207,8 @@ fn measure(column: &ComparedColumn<'_>, options: &CompareOptions, bridges: &Brid
     let Ok(pair) = pair else {
         let reason = NotApplicable::TypesDiffer;
         let tests = tests.into_iter().map(|test| (test, Err(reason), test.threshold())).collect();
-        return MeasuredColumn { column_type, tests, base: (base_test, Err(reason)), effect: None };
+        let base = (base_test, Err(reason));
+        return MeasuredColumn { column_type, tests, base, effect: None, picture: None };
     };
     let base = pair.measure(base_test, options.seed);
     let measure = |test: Test| {
@@ -210,7 +219,13 @@ fn measure(column: &ComparedColumn<'_>, options: &CompareOptions, bridges: &Brid
         (test, measured, chance.map_or(test.threshold(), |chance| chance.max(test.threshold())))
     };
     let tests = tests.into_iter().map(measure).collect();
-    MeasuredColumn { column_type, tests, base: (base_test, base), effect: pair.effect(&base) }
+    MeasuredColumn {
+        column_type,
+        tests,
+        base: (base_test, base),
+        effect: pair.effect(&base),
+        picture: options.pictures.then(|| pair.picture()),
+    }
 }
 
 /// The test that describes a type of column.
@@ -275,10 +290,11 @@ impl Judge<'_> {
                     "significant, but the distribution moved by {effect:.4} only; drift begins at {}",
                     self.options.min_effect
                 ));
+                answer.cause = Some(Cause::Small { effect, floor: self.options.min_effect });
             }
             (*test, answer)
         });
-        ColumnComparison { column_type: measured.column_type, tests: answers.collect() }
+        ColumnComparison { column_type: measured.column_type, tests: answers.collect(), picture: None }
     }
 
     /// A column drifted when a test says so; in calibrated rules p-values decide where there are any.

@@ -4,7 +4,7 @@ use super::NumberPair;
 use crate::{NotApplicable, not_applicable::finite, random::Random};
 
 /// More rows than this on a side are sampled: the kernel is quadratic in them.
-const MOST_ROWS: usize = 750;
+pub(crate) const MOST_ROWS: usize = 750;
 const PERMUTATIONS: usize = 199;
 
 /// A discrepancy and whether chance explains it.

@@ -21,7 +21,7 @@ pub(super) fn shared(number: &NumberReference, after: &NumberTally) -> (Vec<Bin>
 }
 
 /// One bin per whole number where that is few enough, else 20 of equal width.
-fn edges(low: f64, high: f64, whole: bool) -> Vec<f64> {
+pub(crate) fn edges(low: f64, high: f64, whole: bool) -> Vec<f64> {
     let (first, last) = (low.round(), high.round());
     if whole && last - first < BINS as f64 {
         return (0..=(last - first) as usize + 1).map(|step| first - 0.5 + step as f64).collect();

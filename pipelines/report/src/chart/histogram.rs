@@ -58,14 +58,8 @@ impl HistogramPair {
         };
         match &self.cells {
             HistogramCells::Intervals { edges, unit } => {
-                let cells = before.len().min(after.len()).min(edges.len().saturating_sub(1));
-                let merged = cells.div_ceil(MOST_COLUMNS).max(1);
-                let sum = |values: &[f64]| -> Vec<f64> {
-                    values[..cells].chunks(merged).map(|chunk| chunk.iter().sum()).collect()
-                };
-                let mut kept: Vec<f64> = edges[..cells].iter().step_by(merged).copied().collect();
-                kept.push(edges.get(cells).copied().unwrap_or(f64::NAN));
-                self.columns(&kept, unit, &sum(&before), &sum(&after), format, size)
+                let (edges, before, after) = merged(edges, &before, &after, MOST_COLUMNS);
+                self.columns(&edges, unit, &before, &after, format, size)
             }
             HistogramCells::Categories(names) => self.categories(names, &before, &after, format, size),
         }
@@ -166,8 +160,25 @@ impl HistogramPair {
     }
 }
 
+/// Edges and shares with neighbouring intervals merged until there are at most `most`.
+pub(super) fn merged(
+    edges: &[f64],
+    before: &[f64],
+    after: &[f64],
+    most: usize,
+) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let cells = before.len().min(after.len()).min(edges.len().saturating_sub(1));
+    let together = cells.div_ceil(most).max(1);
+    let sum = |values: &[f64]| -> Vec<f64> {
+        values[..cells].chunks(together).map(|chunk| chunk.iter().sum()).collect()
+    };
+    let mut kept: Vec<f64> = edges[..cells].iter().step_by(together).copied().collect();
+    kept.push(edges.get(cells).copied().unwrap_or(f64::NAN));
+    (kept, sum(before), sum(after))
+}
+
 /// The share of each cell; none when the values are empty or sum to nothing.
-fn shares(values: &[f64]) -> Option<Vec<f64>> {
+pub(super) fn shares(values: &[f64]) -> Option<Vec<f64>> {
     let clean: Vec<f64> =
         values.iter().map(|value| if value.is_finite() { value.clamp(0.0, 1e300) } else { 0.0 }).collect();
     let largest = clean.iter().copied().fold(0.0, f64::max);
