@@ -96,7 +96,7 @@ impl Probe {
             Form::Records => Ok(parse(body, self.records()?, ROWS)?.rows),
             Form::Lines => self.read_lines(body),
             Form::Tensors => {
-                let request = tensors::parse(body, &self.signature, ROWS)?;
+                let request = tensors::rest::parse(body, None, &self.signature, ROWS)?;
                 Ok(request.inputs.first().map_or(0, chasqui_runtime::Tensor::rows))
             }
             Form::KserveV1 => Ok(rows(&self.reader(&KSERVE_V1).read(body, &KSERVE_V1)?.rows)),
