@@ -37,17 +37,17 @@ struct Meter {
 impl Input {
     /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
         if metadata.is_dir() {
             return Err(Error::Invalid("it is a folder, not a file".to_owned()));
         }
         if metadata.is_file() {
             // That it may be opened is seen here, before any work.
-            File::open(path).map_err(unreadable)?;
+            File::open(path).map_err(|error| unreadable(&error))?;
             let source = Source::File(path.to_owned());
             return Ok(Self { source, length: metadata.len(), meter: Arc::default() });
         }
-        let bytes = Bytes::from(std::fs::read(path).map_err(unreadable)?);
+        let bytes = Bytes::from(std::fs::read(path).map_err(|error| unreadable(&error))?);
         Ok(Self { length: bytes.len() as u64, source: Source::Memory(bytes), meter: Arc::default() })
     }
 
@@ -67,7 +67,9 @@ impl Input {
         self.meter.row_began.store(0, Ordering::Relaxed);
         let meter = Arc::clone(&self.meter);
         Ok(match &self.source {
-            Source::File(path) => Box::new(Metered { source: File::open(path).map_err(unreadable)?, meter }),
+            Source::File(path) => {
+                Box::new(Metered { source: File::open(path).map_err(|error| unreadable(&error))?, meter })
+            }
             Source::Memory(bytes) => Box::new(Metered { source: Cursor::new(bytes.clone()), meter }),
         })
     }
@@ -80,7 +82,7 @@ impl Input {
     /// At most so many of the first bytes.
     pub(super) fn beginning(&self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.reader()?.take(count).read_to_end(&mut bytes).map_err(unreadable)?;
+        self.reader()?.take(count).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
         Ok(bytes)
     }
 
@@ -90,9 +92,9 @@ impl Input {
         let mut bytes = Vec::new();
         match &self.source {
             Source::File(path) => {
-                let mut file = File::open(path).map_err(unreadable)?;
-                file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-                file.read_to_end(&mut bytes).map_err(unreadable)?;
+                let mut file = File::open(path).map_err(|error| unreadable(&error))?;
+                file.seek(SeekFrom::Start(start)).map_err(|error| unreadable(&error))?;
+                file.read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
             }
             Source::Memory(held) => bytes.extend_from_slice(&held[start as usize..]),
         }
@@ -110,7 +112,7 @@ impl Input {
     /// The open file, when it is one.
     pub(super) fn file(&self) -> Result<Option<File>> {
         match &self.source {
-            Source::File(path) => File::open(path).map(Some).map_err(unreadable),
+            Source::File(path) => File::open(path).map(Some).map_err(|error| unreadable(&error)),
             Source::Memory(_) => Ok(None),
         }
     }
@@ -134,7 +136,7 @@ impl<R: Read> Read for Metered<R> {
     }
 }
 
-fn unreadable(error: std::io::Error) -> Error {
+fn unreadable(error: &std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound("there is no such file".to_owned()),
         _ => Error::Invalid(format!("it cannot be read: {error}")),

@@ -43,6 +43,7 @@ struct Card<'a> {
     name: String,
     words: String,
     chart: String,
+    /// Name, score, threshold and verdict; no score where there is no answer.
     tests: Vec<[String; 4]>,
 }
 

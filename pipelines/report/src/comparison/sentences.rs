@@ -5,7 +5,7 @@ use super::{
     ComparedCells, ComparedColumn, ComparedKind, Comparison, ComparisonRules, LineReason, LineScore,
     Sampling, TestLine,
 };
-use crate::format::{Format, Language, NO_VALUE};
+use crate::format::{Format, Language};
 use crate::texts::fill;
 use crate::view::clip;
 
@@ -131,10 +131,12 @@ impl Sentences {
             let (before, after) = self.format.pair(before, after);
             return fill(t.mean_moved, &[("before", &before), ("after", &after)]);
         }
-        let text = match () {
-            () if new > old * (1.0 + SIMILAR) => t.wider,
-            () if new < old * (1.0 - SIMILAR) => t.narrower,
-            () => t.shape,
+        let text = if new > old * (1.0 + SIMILAR) {
+            t.wider
+        } else if new < old * (1.0 - SIMILAR) {
+            t.narrower
+        } else {
+            t.shape
         };
         text.into()
     }
@@ -191,10 +193,10 @@ impl Sentences {
         fill(t.not_applicable, &[("reason", &words)])
     }
 
-    /// A test's score, as it is read: `p < 0,0001` is not told to the last digit.
+    /// A test's score, as it is read: `p < 0,0001` is not told to the last digit. Empty without an answer.
     pub(super) fn score(self, test: &TestLine) -> String {
         match (test.score, test.score_kind) {
-            (None, _) => NO_VALUE.into(),
+            (None, _) => String::new(),
             (Some(p), LineScore::PValue) => self.p_value(p),
             (Some(score), _) => self.format.plain(score),
         }

@@ -57,19 +57,19 @@ impl Chosen {
 
 /// What was seen in each file, and what may be wrong with it.
 fn no_common_columns(reference: &OpenFile, current: &OpenFile) -> String {
-    let mut text =
-        format!("the files have no column in common: {}; {}", reference.described(), current.described());
+    let mut parts =
+        vec![format!("the files have no column in common: {}", reference.described()), current.described()];
     for file in [reference, current] {
+        let name = &file.name;
         if let Some((_, false)) = file.seen.layout {
-            text += &format!(
-                "; the first row of {} was taken for values, write the names of the columns there",
-                file.name
-            );
+            parts.push(format!(
+                "the first row of {name} was taken for values, write the names of the columns there"
+            ));
         } else if file.columns.len() == 1 {
-            text += &format!("; if {} is a table, say what separates its cells with --delimiter", file.name);
+            parts.push(format!("if {name} is a table, say what separates its cells with --delimiter"));
         }
     }
-    text
+    parts.join("; ")
 }
 
 fn say_left_out(why: &str, names: &[String]) {
