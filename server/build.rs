@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build_client(false)
         .build_transport(false)
         .bytes(".")
+        .codec_path("crate::grpc::codec::WeighingCodec")
         .compile_fds(descriptors)?;
     for file in files {
         println!("cargo:rerun-if-changed=proto/{file}");

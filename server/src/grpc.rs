@@ -1,10 +1,11 @@
 //! The Open Inference Protocol over gRPC, on a port of its own; what a call means is where REST has it.
 //!
-//! [`listener`] takes connections, [`gate`] asks who calls, [`calls`] and [`health`] answer; [`request`] and
-//! [`answer`] are the two ends of a prediction, and [`status`] is the one place where problems become codes.
+//! [`listener`] takes connections, [`codec`] weighs messages, [`gate`] asks who calls, [`calls`] and [`health`] answer;
+//! [`request`] and [`answer`] are the two ends of a prediction, and [`status`] is where problems become codes.
 
 mod answer;
 mod calls;
+mod codec;
 mod gate;
 mod health;
 mod listener;

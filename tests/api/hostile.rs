@@ -79,6 +79,7 @@ fn json_cases() -> Vec<Case> {
     case("a broken shape", request("[1.5,4]", "[1,2,3,4]"));
     case("a text as shape", request("\"1,4\"", "[1,2,3,4]"));
     case("no axes", request("[]", "[1]"));
+    case("a million axes", request(&format!("[{}4]", "1,".repeat(1_000_000)), "[1,2,3,4]"));
     case("three axes", request("[1,1,4]", "[1,2,3,4]"));
     case("another width", request("[1,5]", "[1,2,3,4,5]"));
     case("too few values", request("[1,4]", "[1,2,3]"));

@@ -1,5 +1,6 @@
 """gRPC without a client library's help: health, broken messages, limits, and what mixes raw and typed contents."""
 
+import os
 import struct
 import threading
 
@@ -101,7 +102,7 @@ other.inputs[0].contents.int_contents.append(1)
 refused(invalid, "field", infer(other))
 for shape, part in [([2, 31], "elements"), ([-1, 30], "negative"), ([2**62 + 1, 4], "memory can hold"),
                     ([10**9, 4], "elements"), ([0, 30], "elements"), ([], "elements"), ([60], "shape"),
-                    ([1] * 200 + [60], "shape")]:
+                    ([1] * 200 + [60], "axes")]:
     refused(invalid, part, infer(request(shape=shape)))
 refused(invalid, "datatype", infer(request(datatype="FP33")))
 refused(invalid, "FP16", infer(request(datatype="FP16")))
@@ -146,6 +147,12 @@ large = request()
 large.inputs[0].ClearField("contents")
 large.raw_input_contents.append(bytes(limit + 1))
 refused(code.RESOURCE_EXHAUSTED, str(limit), infer(large))
+# A few bytes each on the wire, hundreds in memory.
+many_inputs = b"\x2a\x00" * (16 << 20)
+refused(code.RESOURCE_EXHAUSTED, "fields", lambda: raw_call(METHOD, many_inputs))
+with open(f"/proc/{os.environ['CHASQUI_PID']}/status") as status:
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+assert peak < 600 << 10, f"{peak} KiB were resident"
 waited = request()
 waited.parameters["timeout"].int64_param = 1
 many = np.tile(X, (50, 1))

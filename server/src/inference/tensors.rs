@@ -4,6 +4,7 @@
 //! [`rest`] reads JSON with or without binary tensors behind it; messages of gRPC become a [`Raw`] where gRPC is.
 //! Shapes are multiplied with overflow checks and compared with what the body can hold before memory is taken.
 
+mod axes;
 pub mod binary;
 mod classification;
 mod data;
@@ -238,27 +239,23 @@ pub fn key_of(text: String) -> Result<String, String> {
 
 /// The sizes of a shape whose elements `most` bytes can hold, at least one each.
 pub fn sizes(shape: &[i64], most: usize) -> Result<Vec<usize>, String> {
+    if shape.len() > axes::MOST {
+        return Err(format!("the shape has {} axes, {} at most", shape.len(), axes::MOST));
+    }
     let mut product: usize = 1;
     let mut sizes = Vec::with_capacity(shape.len());
     for &axis in shape {
         let size = usize::try_from(axis)
-            .map_err(|_| format!("the shape {} has a negative size; send the real one", told(shape)))?;
+            .map_err(|_| format!("the shape {shape:?} has a negative size; send the real one"))?;
         product = product
             .checked_mul(size)
-            .ok_or_else(|| format!("the shape {} has more elements than memory can hold", told(shape)))?;
+            .ok_or_else(|| format!("the shape {shape:?} has more elements than memory can hold"))?;
         sizes.push(size);
     }
     if product > most {
-        let shape = told(shape);
-        return Err(format!("the shape {shape} has {product} elements, more than the body can hold"));
+        return Err(format!("the shape {shape:?} has {product} elements, more than the body can hold"));
     }
     Ok(sizes)
-}
-
-/// A shape as an error shows it; one of thousands of axes is cut.
-fn told(shape: &[i64]) -> String {
-    const MOST: usize = 16;
-    if shape.len() <= MOST { format!("{shape:?}") } else { format!("of {} axes", shape.len()) }
 }
 
 /// A name as an error shows it.

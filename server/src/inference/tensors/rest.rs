@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::axes::Axes;
 use super::{Asked, ElementType, Given, InferRequest, Raw, binary, data, short, sizes};
 use crate::inference::cell::{KeySeed, Text};
 use crate::problem::Problem;
@@ -272,7 +273,7 @@ impl<'de> Visitor<'de> for InputSeed<'_, '_, 'de> {
             match (position, &read.shape, read.element) {
                 (Some(0), ..) => read.name = Some(map.next_value::<Text<'_>>()?.0),
                 (Some(1), ..) => {
-                    let shape = map.next_value::<Vec<i64>>()?;
+                    let Axes(shape) = map.next_value()?;
                     read.shape = Some(sizes(&shape, body_bytes).map_err(<A::Error as de::Error>::custom)?);
                 }
                 (Some(2), ..) => read.element = Some(element::<A::Error>(&map.next_value::<Text<'_>>()?.0)?),
