@@ -253,7 +253,7 @@ impl Source<'_> {
         let read = move || Table::from_batches(&batches).map_err(Error::internal);
         let table = tokio::task::spawn_blocking(read).await??;
         let Some(ColumnData::Time(times)) = table.column(&time) else { return Ok(None) };
-        let at = times.iter().map(|at| at.map_or(i64::MIN, noon_of_dates(times))).collect();
+        let at = noon_of_dates(times);
         Ok(Some((table, at)))
     }
 
@@ -273,12 +273,13 @@ impl Source<'_> {
     }
 }
 
-/// Days without an hour are taken at noon in Guayaquil, as traffic of that day would come.
-fn noon_of_dates(times: &[Option<i64>]) -> impl Fn(i64) -> i64 {
+/// The rows' times; days without an hour are taken at noon in Guayaquil, as traffic of that day would come.
+fn noon_of_dates(times: &[Option<i64>]) -> Vec<i64> {
     const DAY_MICROS: i64 = DAY * Micros::PER_SECOND;
     const NOON_IN_GUAYAQUIL: i64 = 17 * 3600 * Micros::PER_SECOND;
     let are_dates = times.iter().flatten().all(|at| at.rem_euclid(DAY_MICROS) == 0);
-    move |at| if are_dates { at.saturating_add(NOON_IN_GUAYAQUIL) } else { at }
+    let more = if are_dates { NOON_IN_GUAYAQUIL } else { 0 };
+    times.iter().map(|at| at.map_or(i64::MIN, |at| at.saturating_add(more))).collect()
 }
 
 impl Span {

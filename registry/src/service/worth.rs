@@ -9,6 +9,7 @@ use crate::{Error, Result};
 
 const FIELD_BYTES: usize = 250;
 const MOST_DOLLARS: f64 = 1e12;
+const MOST_WEEKS: f64 = 520.0;
 
 /// What answers are worth in dollars. Without it nothing is said in dollars.
 ///
@@ -64,7 +65,8 @@ impl Worth {
         if self.per_error.is_some_and(|cost| cost < 0.0) {
             return Err(Error::Invalid("`worth.per_error` is a cost and cannot be negative".into()));
         }
-        if !(0.0..=1.0).contains(&self.success) || !(self.weeks > 0.0 && self.weeks <= 520.0) {
+        let is_span = self.weeks > 0.0 && self.weeks <= MOST_WEEKS;
+        if !is_span || !(0.0..=1.0).contains(&self.success) {
             return Err(Error::Invalid(
                 "`worth.success` must be between 0 and 1, `worth.weeks` above 0 and at most 520".into(),
             ));
