@@ -11,6 +11,7 @@ use chasqui_registry::name::{ModelName, ServiceName};
 use chasqui_registry::service::{MonitorPolicy, Service};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, Page, PageRequest, Registry};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::Row;
@@ -40,7 +41,7 @@ pub struct WindowKey {
 }
 
 /// A verdict as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoredVerdict {
     /// Its id.
     pub id: String,

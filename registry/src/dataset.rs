@@ -20,6 +20,7 @@ mod writer;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -48,7 +49,7 @@ pub const MAX_COLUMNS: usize = 4096;
 pub const MAX_CELL_BYTES: usize = 1 << 20;
 
 /// A dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Dataset {
     /// Its name.
     pub name: DatasetName,
@@ -61,7 +62,7 @@ pub struct Dataset {
 }
 
 /// One column of a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnSchema {
     /// Its name.
     pub name: String,
@@ -71,8 +72,9 @@ pub struct ColumnSchema {
 }
 
 /// Where a version came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
+#[schemars(rename = "DatasetSource")]
 pub enum Source {
     /// A file.
     Upload {
@@ -101,7 +103,7 @@ pub enum Source {
 }
 
 /// An immutable version of a dataset.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DatasetVersion {
     /// The dataset.
     pub dataset: DatasetName,

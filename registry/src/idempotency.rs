@@ -41,9 +41,7 @@ impl Registry {
         // Given up between the two statements.
         let row = row.ok_or_else(in_progress)?;
         if row::text(&row, "request_sha256")? != request.as_str() {
-            return Err(Error::Invalid(
-                "this `Idempotency-Key` was used for a different request; send a fresh one".into(),
-            ));
+            return Err(used_otherwise());
         }
         let status = row::integer(&row, "status")?;
         if status != 0 {
@@ -119,6 +117,12 @@ impl Registry {
     }
 }
 
-fn in_progress() -> Error {
+/// What a key is told that was used for something else.
+pub fn used_otherwise() -> Error {
+    Error::Invalid("this `Idempotency-Key` was used for a different request; send a fresh one".into())
+}
+
+/// What a second request is told while the first is at work.
+pub fn in_progress() -> Error {
     Error::Conflict("the first request with this `Idempotency-Key` is still at work; try again later".into())
 }

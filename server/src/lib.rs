@@ -15,6 +15,7 @@ pub mod edge;
 pub mod inference;
 pub mod limits;
 pub mod metrics;
+pub mod openapi;
 pub mod pages;
 mod performance;
 pub mod problem;

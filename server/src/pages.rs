@@ -1,4 +1,4 @@
-//! Pages for people: the dashboard, services, reports, and signing in and out.
+//! Pages for people: the dashboard, services, reports, the API's reference, and signing in and out.
 //!
 //! Rendered here, in Spanish unless English is asked for, and complete without JavaScript; a small script only
 //! refreshes what is on the screen. Pages read what the API reads and say it in plain words; the few forms call what
@@ -11,6 +11,7 @@ mod drift;
 mod facts;
 mod login;
 mod picture;
+mod reference;
 mod reports;
 mod rollouts;
 mod runs;
@@ -32,6 +33,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(page("/").route(read().to(dashboard::show)))
         .service(page("/services/{service}").route(read().to(service::show)))
+        .service(page("/api").route(read().to(reference::show)))
         .service(page("/reports/{report}").route(read().to(reports::show)))
         .service(resource("/login", "GET, HEAD, POST").route(read().to(login::form)).post(login::sign_in))
         .service(resource("/logout", "POST").post(login::sign_out))

@@ -8,15 +8,19 @@ use arrow::record_batch::RecordBatch;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::prediction_log::{PredictionRange, count_predictions, labelled};
 use chasqui_registry::{Micros, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 
 /// A span of time of one service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Performance {
+    /// The service.
     service: ServiceName,
+    /// The first moment.
     from: Micros,
+    /// The first moment after.
     to: Micros,
     /// Answered predictions.
     predictions: u64,
@@ -27,9 +31,11 @@ pub(crate) struct Performance {
 }
 
 /// The figures of one version; a figure that does not apply is absent.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct VersionPerformance {
+    /// The version.
     version: i64,
+    /// Its predictions whose outcome is known.
     with_outcome: u64,
     /// Mean absolute error.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,6 +18,7 @@ mod monitoring;
 mod pages;
 mod predictions;
 mod protocol;
+mod reference;
 mod registration;
 mod requests;
 mod rollouts;

@@ -2,6 +2,7 @@
 
 mod histogram;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 const SHOWN_CATEGORIES: usize = 10;
 
 /// One bar of a histogram.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bin {
     /// Lower end; the first bin also holds everything below.
     pub from: f64,
@@ -23,7 +24,8 @@ pub struct Bin {
 }
 
 /// One category and how common it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CategoryShare")]
 pub struct Category {
     /// The value.
     pub value: String,
@@ -32,7 +34,8 @@ pub struct Category {
 }
 
 /// A column at one time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ColumnAtOneTime")]
 pub struct Summary {
     /// Rows, missing ones included.
     pub rows: u64,

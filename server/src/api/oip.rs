@@ -2,6 +2,8 @@
 //!
 //! Only the JSON form is spoken; binary tensors are refused in words.
 
+mod described;
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use chasqui_runtime::TensorSpec;
@@ -11,6 +13,7 @@ use serde_json::json;
 use super::{health, predict, resource};
 use crate::app::App;
 use crate::inference::Form;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 
 const BINARY_HEADER: &str = "inference-header-content-length";
@@ -26,6 +29,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(resource("/v2/models/{model}/versions/{version}", "GET").get(metadata))
         .service(resource("/v2/models/{model}/versions/{version}/ready", "GET").get(model_ready))
         .service(resource("/v2/models/{model}/versions/{version}/infer", "POST").post(infer));
+}
+
+/// What these routes say about themselves.
+pub(super) fn operations() -> Vec<Operation> {
+    described::operations()
 }
 
 /// An error as the protocol tells it.
