@@ -31,6 +31,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use self::execute::Call;
+pub use self::friendly::NO_EXPLANATION;
 use self::loader::Loader;
 pub use self::loader::POLL;
 use self::observe::{Event, Observer};

@@ -7,6 +7,7 @@ that is not described, so that a new member is described too.
 
 CHASQUI_CONTRACT_EXAMPLES: how many generated requests each operation gets beside the examples and edge cases.
 CHASQUI_CONTRACT_SEED: which ones; printed, so that a run can be repeated.
+CHASQUI_CONTRACT_DATABASE: an empty PostgreSQL database to run on; SQLite without it.
 """
 
 import json
@@ -31,6 +32,7 @@ EXAMPLES = os.environ.get("CHASQUI_CONTRACT_EXAMPLES", "4")
 SEED = os.environ.get("CHASQUI_CONTRACT_SEED", "1")
 EXAMPLE_ID = "019a1f2e-7c3d-7b11-8a22-5b1f6f1e0c44"
 ONNX = "application/octet-stream"
+SETTINGS = {"CHASQUI_DATABASE_URL": url} if (url := os.environ.get("CHASQUI_CONTRACT_DATABASE")) else {}
 
 
 def model(seed):
@@ -142,7 +144,7 @@ def prepare(document, ids):
 
 
 def main():
-    with Chasqui() as chasqui, tempfile.TemporaryDirectory() as folder:
+    with Chasqui(**SETTINGS) as chasqui, tempfile.TemporaryDirectory() as folder:
         print("The document")
         document = chasqui.call("GET", "/api/openapi.json")
         checked_in = json.loads((HERE.parents[1] / "docs" / "openapi.json").read_text())
@@ -158,8 +160,12 @@ def main():
             [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run",
              str(path), "--url", chasqui.url, "--max-examples", EXAMPLES, "--seed", SEED, "--no-color",
              "--header", f"Authorization: Bearer {KEY}"],
-            cwd=folder, capture_output=True, text=True)
-        print(done.stdout[-20000:] + done.stderr[-3000:])
+            cwd=folder, capture_output=True, text=True,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)})
+        print(done.stdout[-60000:] + done.stderr[-3000:])
+        log = Path(chasqui.folder, "server.log").read_text().splitlines()
+        faults = [line for line in log if '"ERROR"' in line and '"chasqui' in line or "panicked" in line]
+        check(not faults, "the server told of no fault of its own" + "".join("\n       " + f for f in faults[:20]))
         check(done.returncode == 0, "found no answer that the document does not promise")
         check(chasqui.call("GET", "/health/ready")["ready"], "the server is as ready as before")
         check(chasqui.get("/audit/verification")["broken_at"] is None, "the audit log is whole")

@@ -4,14 +4,28 @@
 #![expect(clippy::print_stdout, reason = "the script tells what it saw")]
 use std::process::Command;
 
-use chasqui_tests::{binary, python};
+use chasqui_tests::{binary, postgres_database, python};
 
-#[test]
-fn the_api_answers_as_its_document_says() {
+/// Runs the script; what it saw is shown when it fails.
+fn ask(settings: &[(&str, String)]) {
     let Some(python) = python() else { return };
     let script = format!("{}/contract/contract.py", env!("CARGO_MANIFEST_DIR"));
-    let done = Command::new(python).arg(script).env("CHASQUI_BIN", binary()).output().expect("Python starts");
+    let mut command = Command::new(python);
+    command.arg(script).env("CHASQUI_BIN", binary()).envs(settings.iter().cloned());
+    let done = command.output().expect("Python starts");
     let told = String::from_utf8_lossy(&done.stdout);
     print!("{told}");
     assert!(done.status.success(), "{told}\n{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn the_api_answers_as_its_document_says() {
+    ask(&[]);
+}
+
+/// PostgreSQL takes fewer texts than SQLite does.
+#[test]
+fn so_it_does_on_postgresql() {
+    let Some(url) = postgres_database("contract") else { return };
+    ask(&[("CHASQUI_CONTRACT_DATABASE", url)]);
 }

@@ -129,6 +129,9 @@ impl<'b> File<'b> {
 pub(super) fn convert(bytes: &Bytes, upload: &Upload) -> Result<(Written, Source)> {
     let file = File::detect(bytes, upload)?;
     let schema = file.schema();
+    if schema.fields().is_empty() {
+        return Err(Error::Invalid("the rows have no columns".to_owned()));
+    }
     let mut writer = DatasetWriter::new(schema.clone())?;
     file.read(bytes, &schema, &mut |batch| writer.write(batch))?;
     let source = file.source(Sha256Hex::of_slice(bytes), bytes.len() as u64);

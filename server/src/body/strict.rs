@@ -7,8 +7,8 @@
 use std::fmt;
 
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
 
 const LIST_FOR_OBJECT: &str = "a list stands where an object is meant";
@@ -22,7 +22,7 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
 }
 
 /// Reads a value.
-pub fn read<'de, T: DeserializeOwned, D: Deserializer<'de>>(source: D) -> Result<T, D::Error> {
+pub fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<T, D::Error> {
     T::deserialize(Strict(source))
 }
 
@@ -250,9 +250,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Strict<A> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde::Deserialize;
     use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Inner {

@@ -19,6 +19,8 @@ use crate::problem::Problem;
 
 /// Most classes whose probabilities are all told; with more only the predicted one's is.
 const MAX_CLASSES: usize = 100;
+/// What is said to those who ask why.
+pub const NO_EXPLANATION: &str = "explanations are not offered for this model; leave `explain` out";
 /// How far a caller's clock may be ahead of ours.
 const MAX_AHEAD_SECONDS: i64 = 300;
 
@@ -55,7 +57,7 @@ pub(super) fn answer(
     let findings = Findings::new(route.name.as_str(), &inference.metrics);
     let warnings = check_records(target.expected.as_ref(), findings, schema, &mut records)?;
     if records.explain {
-        return Err(Problem::unsupported("explanations are not offered for this model; leave `explain` out"));
+        return Err(Problem::unprocessable(NO_EXPLANATION));
     }
     let call = &at_the_time_of(&records, call)?;
     let groups = match pin {

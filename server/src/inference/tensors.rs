@@ -13,6 +13,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::value::RawValue;
 
 use super::cell::{KeySeed, Text};
+use crate::body::strict;
 use crate::problem::Problem;
 
 /// A request whose tensors fit the signature.
@@ -342,7 +343,7 @@ impl<'de> DeserializeSeed<'de> for OutputsSeed {
     type Value = Option<Vec<Cow<'de, str>>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let wanted = <Option<Vec<Wanted<'de>>> as de::Deserialize>::deserialize(deserializer)?;
+        let wanted = strict::read::<Option<Vec<Wanted<'de>>>, D>(deserializer)?;
         Ok(wanted.map(|wanted| wanted.into_iter().map(|output| output.name.0).collect()))
     }
 }

@@ -166,7 +166,13 @@ impl Operation {
         self
     }
 
-    /// Its body may be of this kind too. Without a type, a schema says what it is; anything at all when it is empty.
+    /// Its body may be the bytes of a file.
+    #[must_use]
+    pub fn takes_file(self, kind: &'static str) -> Self {
+        self.takes(kind, json!({ "type": "string", "format": "binary", "minLength": 1 }), None)
+    }
+
+    /// Its body may be of this kind too. Without a type, a schema says what it is.
     #[must_use]
     pub fn takes(mut self, kind: &'static str, schema: Value, example: Option<Value>) -> Self {
         let body = self.body.get_or_insert(Body { is_required: true, kinds: Vec::new() });
@@ -197,6 +203,12 @@ impl Operation {
             return self;
         }
         self.answer(status, about, vec![content])
+    }
+
+    /// It answers the bytes of a file.
+    #[must_use]
+    pub fn gives_file(self, kind: &'static str) -> Self {
+        self.gives(200, "The file", kind, json!({ "type": "string", "format": "binary" }), None)
     }
 
     /// It answers nothing but that it is done.

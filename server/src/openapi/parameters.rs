@@ -68,6 +68,7 @@ pub(super) fn of_query(query: SchemaOf, schemas: &mut Schemas) -> Vec<Value> {
         let about = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let examples = schema.as_object_mut().and_then(|schema| schema.remove("examples"));
         without_null(&mut schema);
+        without_nul(&mut schema);
         let mut told =
             json!({ "name": name, "in": "query", "required": required.contains(&name), "schema": schema });
         if let Some(about) = about {
@@ -102,14 +103,23 @@ fn without_null(schema: &mut Value) {
     }
 }
 
+/// A text of a query has no NUL in it, which is refused before the handler.
+pub(super) fn without_nul(schema: &mut Value) {
+    let is_any_text =
+        schema["type"] == "string" && schema.get("enum").is_none() && schema.get("pattern").is_none();
+    if is_any_text {
+        schema["pattern"] = r"^[^\x00]*$".into();
+    }
+}
+
 /// `Idempotency-Key`
 pub(super) fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key",
         "in": "header",
         "description": "The same key with the same content gets the first answer again; a fresh UUID for every new \
-                        request. At most 255 bytes.",
-        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+                        request.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$" },
         "example": "8f14e45f-ceea-4a7e-9d2b-0a1b2c3d4e5f",
     })
 }

@@ -210,7 +210,7 @@ fn contents(content: &Value) -> Vec<Content> {
             kind: kind(schema),
             rows: rows(schema),
             example: told.get("example").map(pretty).unwrap_or_default(),
-            is_file: schema.as_object().is_some_and(serde_json::Map::is_empty),
+            is_file: schema["format"] == "binary",
         }
     })
     .collect()

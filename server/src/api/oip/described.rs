@@ -170,8 +170,8 @@ fn request() -> Value {
         "type": "object",
         "required": ["inputs"],
         "properties": {
-            "id": { "type": "string", "description": "Given back in the answer." },
-            "parameters": { "type": "object", "description": "`key` is the entity's key." },
+            "id": { "type": ["string", "null"], "description": "Given back in the answer." },
+            "parameters": { "type": ["object", "null"], "description": "`key` is the entity's key." },
             "inputs": {
                 "type": "array",
                 "minItems": 1,
@@ -182,19 +182,19 @@ fn request() -> Value {
                         "name": { "type": "string" },
                         "shape": { "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 0 } },
                         "datatype": datatype(),
-                        "parameters": { "type": "object" },
+                        "parameters": { "description": "Not read." },
                         "data": { "type": "array", "description": "The elements in row-major order, flat or nested." },
                     },
                 },
             },
             "outputs": {
-                "type": "array",
+                "type": ["array", "null"],
                 "description": "The outputs wanted; all without it.",
                 "minItems": 1,
                 "items": {
                     "type": "object",
                     "required": ["name"],
-                    "properties": { "name": { "type": "string" }, "parameters": { "type": "object" } },
+                    "properties": { "name": { "type": "string" }, "parameters": { "description": "Not read." } },
                 },
             },
         },

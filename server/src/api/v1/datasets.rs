@@ -108,7 +108,7 @@ pub(super) async fn add(
             app.uploads.acquire().await.map_err(|_| Problem::unavailable("the server is ending", 1))?;
         let bytes = body::read(&request, payload, limit).await?;
         if bytes.is_empty() {
-            return Err(Problem::bad_request("the body is empty; send the file as it is"));
+            return Err(Problem::unprocessable("the body is empty; send the file as it is"));
         }
         app.registry.add_dataset_version(&who.actor, &name, bytes, upload).await?
     };
@@ -206,7 +206,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "downloadDatasetVersion",
             "Gives a version as Parquet",
         )
-        .gives(200, "The file", "application/vnd.apache.parquet", json!({}), None)
+        .gives_file("application/vnd.apache.parquet")
         .header("Content-Disposition")
         .fails(no_version()),
     ]
@@ -216,7 +216,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 fn addition() -> Operation {
-    let text = |example: &str| (json!({ "type": "string" }), Some(Value::from(example)));
+    let text = |example: &str| (json!({ "type": "string", "minLength": 1 }), Some(Value::from(example)));
     let (csv, csv_example) = text("semana;precio;ventas\n2026-01-05;1,50;120\n2026-01-12;1,75;98\n");
     let (lines, lines_example) =
         text("{\"precio\": 1.5, \"ventas\": 120}\n{\"precio\": 1.75, \"ventas\": 98}\n");
@@ -231,9 +231,9 @@ fn addition() -> Operation {
                                                   "to": "2026-02-01T00:00:00-05:00" } }))
         .takes("text/csv", csv, csv_example)
         .takes("application/x-ndjson", lines, lines_example)
-        .takes("application/vnd.apache.parquet", json!({}), None)
+        .takes_file("application/vnd.apache.parquet")
         .answers::<DatasetVersion>(201, "The version", example())
-        .fails(Problem::bad_request("the body is empty; send the file as it is"))
+        .fails(Problem::unprocessable("the body is empty; send the file as it is"))
         .fails(Error::not_found("service", "demanda"))
         .fails(Error::Conflict("the dataset `ventas` was deleted; choose another name".into()))
         .fails(Problem::too_large("the body", Limits::default().dataset_bytes))

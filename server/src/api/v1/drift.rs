@@ -7,13 +7,13 @@ use chasqui_registry::{Error, Page};
 use serde_json::{Value, json};
 
 use super::Paging;
-use super::log::Span;
+use super::log::{Span, wrong_span};
 use crate::api::ok;
 use crate::app::App;
 use crate::body::Query;
 use crate::openapi::{EXAMPLE_ID, Operation};
 use crate::performance::Performance;
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 
 /// Verdicts, the newest first.
 pub(super) async fn list(
@@ -72,7 +72,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 "versions": [{ "version": 1, "with_outcome": 4801, "mae": 12.4, "rmse": 18.0, "bias": -0.3 }],
             }),
         )
-        .fails(Problem::bad_request("`from` must be before `to`"))
+        .fails(wrong_span())
         .fails(Error::not_found("service", "demanda")),
     ]
 }

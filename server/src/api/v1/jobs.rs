@@ -106,8 +106,20 @@ fn event(job: &Job) -> std::result::Result<Bytes, Error> {
 pub(super) fn operations() -> Vec<Operation> {
     let missing = || RegistryError::not_found("job", EXAMPLE_ID);
     let ended = RegistryError::Conflict(format!("the job `{EXAMPLE_ID}` has succeeded already"));
-    let stream =
-        json!({ "type": "string", "description": "`event: job`, `data:` the job as JSON, a blank line." });
+    // OpenAPI 3.1 has no words for streams; this is one event of it.
+    let event = json!({
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": { "const": "job" },
+            "data": {
+                "type": "string",
+                "description": "The job, as JSON.",
+                "contentMediaType": "application/json",
+                "contentSchema": { "$ref": "#/components/schemas/Job" },
+            },
+        },
+    });
     let all = [
         Operation::get("/api/v1/jobs", "listJobs", "Lists jobs, the newest first")
             .query::<PagingOf>()
@@ -121,7 +133,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(missing()),
         Operation::get("/api/v1/jobs/{job}/events", "followJob", "Follows a job as server-sent events")
             .about("The job is sent whenever it changes; the stream ends with it.")
-            .gives(200, "The stream", "text/event-stream", stream, None)
+            .gives(200, "The stream", "text/event-stream", event, None)
             .fails(missing()),
         Operation::post("/api/v1/jobs/{job}/cancel", "cancelJob", "Ends a job: at once, or at its next step")
             .body::<Why>(json!({ "reason": "datos equivocados" }))

@@ -97,7 +97,7 @@ impl Span {
         let to = self.to.map_or(now, |instant| instant.0);
         let from = self.from.map_or(to.plus_seconds(-DEFAULT_SECONDS), |instant| instant.0);
         if from >= to {
-            return Err(Problem::bad_request("`from` must be before `to`"));
+            return Err(wrong_span());
         }
         Ok((from, to))
     }
@@ -130,6 +130,11 @@ impl Place {
         let (at, id) = cursor.split_once('.')?;
         Some(Self { at: at.parse().ok()?, id: id.parse().ok()? })
     }
+}
+
+/// What a span without a moment in it is told.
+pub(super) fn wrong_span() -> Problem {
+    Problem::unprocessable("`from` must be before `to`")
 }
 
 fn wrong_cursor() -> Problem {
@@ -276,7 +281,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 }),
                 Some(json!({ "items": [row_example()], "next_cursor": null })),
             )
-            .fails(Problem::bad_request("`from` must be before `to`"))
+            .fails(wrong_span())
             .fails(Error::not_found("service", "demanda"))
             .fails(wrong_cursor()),
         Operation::get(

@@ -85,7 +85,7 @@ pub(super) async fn runs(
 
 pub(super) fn operations() -> Vec<Operation> {
     let missing = || Error::NotFound("the pipeline `semanal` does not exist".into());
-    let toml = json!({ "type": "string", "description": "The declaration, in TOML." });
+    let toml = json!({ "type": "string", "minLength": 1, "description": "The declaration, in TOML." });
     let all = [
         Operation::get("/api/v1/pipelines", "listPipelines", "Lists pipelines by name")
             .answers::<Page<Pipeline>>(

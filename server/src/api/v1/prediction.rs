@@ -6,6 +6,7 @@ use chasqui_registry::user::Role;
 use serde_json::{Value, json};
 
 use crate::body;
+use crate::inference::NO_EXPLANATION;
 use crate::limits::Limits;
 use crate::openapi::{EXAMPLE_ID, Operation};
 use crate::problem::{Fault, Faults, Problem};
@@ -39,7 +40,7 @@ pub(super) fn operation() -> Operation {
         .fails(unexpected_value())
         .fails(Problem::unprocessable(unnamed))
         .fails(Problem::model_failed("the model failed: the answer is not a number"))
-        .fails(Problem::unsupported("explanations are not offered for this model; leave `explain` out"))
+        .fails(Problem::unprocessable(NO_EXPLANATION))
         .fails(Problem::unavailable(unlogged, 1))
 }
 
@@ -69,7 +70,7 @@ fn language() -> Value {
         "name": "lang",
         "in": "query",
         "description": "The language of messages about faults: `es`, or English.",
-        "schema": { "type": "string" },
+        "schema": { "type": "string", "pattern": r"^[^\x00]*$" },
         "example": "es",
     })
 }
@@ -102,10 +103,9 @@ fn request() -> Value {
                 "type": ["string", "number", "boolean", "null"],
             },
             "at": {
-                "description": "When they are about, if not now: microseconds since 1970, or RFC 3339.",
-                "type": ["integer", "string", "null"],
-                "minimum": 0,
-                "maximum": i64::MAX,
+                "description": "When they are about, if not now; not in the future.",
+                "type": ["string", "null"],
+                "format": "date-time",
             },
             "context": { "description": "Anything; it is not read." },
             "explain": { "type": "boolean", "description": "Whether to say why." },

@@ -88,11 +88,12 @@ pub(super) async fn get(app: web::Data<App>, name: web::Path<String>) -> Result<
     match form {
         "json" => ok(&find(&app, id).await?),
         "html" => page(&app, &find(&app, id).await?).await,
-        "pdf" => Err(Problem::unsupported("reports are not written as PDF yet; ask for .html")),
-        other => {
-            Err(Problem::not_found(format!("there is no form {other:?} of a report; html and json are")))
-        }
+        other => Err(no_form(other)),
     }
+}
+
+fn no_form(name: &str) -> Problem {
+    Problem::not_found(format!("there is no form {name:?} of a report; html and json are"))
 }
 
 async fn find(app: &App, id: &str) -> Result<StoredReport> {
@@ -132,7 +133,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .answers::<StoredReport>(200, "The figures; the page for an id with `.html`", example())
             .gives(200, "", "text/html", page, None)
             .fails(Problem::not_found(missing))
-            .fails(Problem::unsupported("reports are not written as PDF yet; ask for .html")),
+            .fails(no_form("pdf")),
     ];
     all.into_iter().map(|operation| operation.tag("reports")).collect()
 }

@@ -85,7 +85,7 @@ pub(super) async fn register(
     let _turn = app.uploads.acquire().await.map_err(|_| Problem::unavailable("the server is ending", 1))?;
     let bytes = body::read(&request, payload, limit).await?;
     if bytes.is_empty() {
-        return Err(Problem::bad_request("the body is empty; send the ONNX file as it is"));
+        return Err(Problem::unprocessable("the body is empty; send the ONNX file as it is"));
     }
     let version = app.registry.register_version(&who.actor, &model, bytes, new).await?;
     app.inference.catch_up().await?;
@@ -172,7 +172,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "downloadVersion",
             "Gives the ONNX file back, byte for byte",
         )
-        .gives(200, "The file", "application/octet-stream", json!({}), None)
+        .gives_file("application/octet-stream")
         .header("Content-Disposition")
         .header("ETag")
         .fails(missing()),
@@ -198,9 +198,9 @@ fn registration() -> Operation {
              file again is the same version.",
         )
         .query::<Said>()
-        .takes("application/octet-stream", json!({}), None)
+        .takes_file("application/octet-stream")
         .answers::<Version>(201, "The version", example())
-        .fails(Problem::bad_request("the body is empty; send the ONNX file as it is"))
+        .fails(Problem::unprocessable("the body is empty; send the ONNX file as it is"))
         .fails(Error::Conflict("the model `demanda` was deleted; restore it or choose another name".into()))
         .fails(Problem::too_large("the body", Limits::default().max_bytes))
         .fails(body::unknown_encoding("br"))
