@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 /// Every code, for the API's document.
-pub const CODES: [&str; 12] = [
+pub const CODES: [&str; 14] = [
     "invalid",
     "unauthorized",
     "forbidden",
@@ -17,11 +17,13 @@ pub const CODES: [&str; 12] = [
     "method_not_allowed",
     "already_exists",
     "conflict",
+    "slow_body",
     "too_large",
     "unsupported",
     "unavailable",
     "internal",
     "model_failed",
+    "timed_out",
 ];
 
 /// An error as the caller sees it.

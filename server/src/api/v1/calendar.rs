@@ -7,6 +7,7 @@ use chasqui_registry::calendar::StoredCalendar;
 use chasqui_report::format::local_date;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Why;
@@ -20,31 +21,43 @@ use crate::problem::{Problem, Result};
 const YEARS: std::ops::RangeInclusive<i16> = 1990..=2200;
 
 /// `?year=…`, by default the present one in Guayaquil.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AskedYear")]
 pub(super) struct Asked {
+    /// The year; without it the present one in Guayaquil.
+    #[schemars(range(min = 1990, max = 2200))]
     year: Option<i16>,
 }
 
 /// What the company changed, and the year that comes of it and of the law.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CalendarYear")]
 struct Seen {
     #[serde(flatten)]
     stored: StoredCalendar,
+    /// The year that is told.
     year: i16,
+    /// Its days without work, by law and by the company, in their order.
     days_off: Vec<DayOff>,
+    /// Its seasons, in the order of their first days.
     seasons: Vec<SeasonSeen>,
 }
 
-#[derive(Serialize)]
+/// A day without work.
+#[derive(Serialize, JsonSchema)]
 struct DayOff {
+    /// The day.
     date: Date,
+    /// Why, for people.
     why: String,
 }
 
 /// A season with its name for people.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NamedSeason")]
 struct SeasonSeen {
+    /// Its name, for people.
     name: String,
     #[serde(flatten)]
     season: Season,

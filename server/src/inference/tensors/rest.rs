@@ -14,6 +14,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::value::RawValue;
 
 use super::{Asked, ElementType, Given, InferRequest, Raw, binary, data, short, sizes};
+use crate::body::strict;
 use crate::inference::cell::{KeySeed, Text};
 use crate::problem::Problem;
 
