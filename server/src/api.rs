@@ -41,10 +41,15 @@ fn programs(config: &mut ServiceConfig) {
 
 /// What the routes for programs say about themselves, for the API's document.
 pub fn operations() -> Vec<Operation> {
-    [health::operations(), oip::operations(), document::operations(), v1::operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        health::operations(),
+        oip::operations(),
+        kserve_v1::operations(),
+        mlflow::operations(),
+        document::operations(),
+        v1::operations(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// A resource that answers methods it does not have with a problem that names those it has.

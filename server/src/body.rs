@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::problem::{Problem, Result};
 
 /// How long a client may send nothing in the middle of a body.
-const IDLE: Duration = Duration::from_secs(30);
+pub const IDLE: Duration = Duration::from_secs(30);
 
 /// Reads a body of at most `limit` bytes, counted after decompression.
 pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Bytes> {

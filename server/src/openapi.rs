@@ -23,13 +23,14 @@ use crate::api;
 const ABOUT: &str = "\
 Chasqui answers predictions, keeps models and datasets, watches for drift, and brings new versions in and out.
 
-**Keys.** Everything but health and metrics needs an API key: `Authorization: Bearer <key>`. A key has a role: \
+**Keys.** Everything but health, version and metrics needs an API key: `Authorization: Bearer <key>`. A key has a role: \
 *viewer* reads and asks for predictions, *editor* changes things, *admin* hands out keys. Each operation says which \
 it needs in `x-role`.
 
 **Errors** are problems of RFC 9457 (`application/problem+json`); `code` is stable, `detail` is for people. Under \
-`/v2` they have the form of the Open Inference Protocol, `{\"error\": \"…\"}`. A path that has other methods answers \
-405 with `Allow`.
+`/v2` and `/v1` they have the form of the inference protocol, `{\"error\": \"…\"}`; where MLflow's scoring server \
+answers, the form of MLflow, `{\"error_code\": \"…\", \"message\": \"…\"}`. A path that has other methods answers 405 \
+with `Allow`.
 
 **Lists** come in pages: give `next_cursor` back as `cursor`. `limit` is 100 unless given, 1000 at most.
 
@@ -40,7 +41,7 @@ the same content, marked by `Idempotency-Replayed: true`, and is not done twice.
 **Times** are microseconds since 1970, UTC. Every answer carries `X-Request-Id`, which is also in the server's log.";
 
 /// The groups of operations, in the order of the page.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 15] = [
     ("predictions", "Asking, the log of what was answered, and what became of it"),
     ("services", "The names that applications call, and how they are watched"),
     ("rollouts", "Bringing a new version in, step by step, or back"),
@@ -51,7 +52,10 @@ const TAGS: [(&str, &str); 12] = [
     ("reports", "What managers read, and the same as figures"),
     ("alerts", "What a person should see"),
     ("keys", "Who may ask, and who did what"),
-    ("inference protocol", "The Open Inference Protocol, version 2"),
+    ("calendar", "Holidays and seasons, which explain changes"),
+    ("inference protocol", "The Open Inference Protocol, version 2, with extensions"),
+    ("inference protocol 1", "The first version of KServe's protocol"),
+    ("mlflow", "What MLflow's scoring server answers"),
     ("server", "Is it alive, is it ready, how is it doing"),
 ];
 

@@ -127,16 +127,21 @@ def make_strict(schema):
             make_strict(value)
 
 
+def takes_away(path, method):
+    """Whether others would miss what the operation is about."""
+    return method == "delete" or path.endswith("/unload")
+
+
 def prepare(document, ids):
     """The document as schemathesis gets it."""
     for path, method, operation in operations(document):
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "path" and parameter["name"] in ids:
                 parameter["example"] = ids[parameter["name"]]
-            elif method == "delete" and parameter["in"] == "path" and "version" not in parameter["name"]:
+            elif takes_away(path, method) and parameter["in"] == "path" and "version" not in parameter["name"]:
                 parameter["example"] = "borrable"
         for answer in operation["responses"].values():
-            make_strict([media["schema"] for media in answer.get("content", {}).values()])
+            make_strict([media.get("schema") for media in answer.get("content", {}).values()])
     for name, schema in document["components"]["schemas"].items():
         if not name.endswith("Input"):
             make_strict(schema)

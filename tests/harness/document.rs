@@ -37,11 +37,12 @@ pub(crate) fn hold(method: &Method, path: &str, answer: &Answer) {
     assert!(is_promised, "{method} {path}: {status} of type {kind:?} is not in docs/openapi.json");
 }
 
-/// What is offered at a path; a path with fewer names in braces fits better.
+/// What is offered at a path; a path with fewer names in braces fits better, then one with more beside them.
 fn item(path: &str) -> Option<&'static Value> {
     let paths = DOCUMENT["paths"].as_object()?;
     let fitting = paths.iter().filter(|(template, _)| fits(template, path));
-    fitting.min_by_key(|(template, _)| template.matches('{').count()).map(|(_, item)| item)
+    let rank = |template: &str| (template.matches('{').count(), std::cmp::Reverse(template.len()));
+    fitting.min_by_key(|(template, _)| rank(template)).map(|(_, item)| item)
 }
 
 fn fits(template: &str, path: &str) -> bool {
@@ -49,9 +50,17 @@ fn fits(template: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
-            (Some(wanted), Some(given))
-                if wanted == given || wanted.starts_with('{') && !given.is_empty() => {}
+            (Some(wanted), Some(given)) if segment_fits(wanted, given) => {}
             _ => return false,
         }
+    }
+}
+
+/// Whether a segment is the one that is wanted; a name in braces may have a word behind it.
+fn segment_fits(wanted: &str, given: &str) -> bool {
+    let name = wanted.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    match name {
+        None => wanted == given,
+        Some((_, ending)) => given.strip_suffix(ending).is_some_and(|name| !name.is_empty()),
     }
 }

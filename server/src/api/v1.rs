@@ -28,8 +28,6 @@ use super::{idempotency, not_found, resource};
 use crate::openapi::Operation;
 use crate::problem::Result;
 
-pub(super) use prediction::version_header;
-
 /// Everything under `/api/v1`.
 pub fn scope() -> impl actix_web::dev::HttpServiceFactory {
     let scope = web::scope("/api/v1").wrap(from_fn(idempotency::wrap));
@@ -57,6 +55,7 @@ pub fn operations() -> Vec<Operation> {
         audit::operations(),
         keys::operations(),
         alerts::operations(),
+        calendar::operations(),
     ];
     by_resource.into_iter().flatten().collect()
 }

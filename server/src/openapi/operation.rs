@@ -58,6 +58,8 @@ struct Content {
 enum Shape {
     Typed(SchemaOf),
     Given(Value),
+    /// What has the type but not the form that the type promises.
+    Unsaid,
 }
 
 impl Operation {
@@ -69,7 +71,7 @@ impl Operation {
             tag: "server",
             summary,
             about: "",
-            least: Some(if method == "get" { Role::Viewer } else { Role::Editor }),
+            least: Some(if matches!(method, "get" | "head") { Role::Viewer } else { Role::Editor }),
             is_kept: method == "post",
             query: None,
             parameters: Vec::new(),
@@ -82,6 +84,11 @@ impl Operation {
     /// Reads something; viewers may.
     pub fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new("get", path, id, summary)
+    }
+
+    /// Reads the head of what GET reads; viewers may.
+    pub fn head(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new("head", path, id, summary)
     }
 
     /// Makes or does something; editors may, and the answer is kept under an `Idempotency-Key`.
@@ -211,10 +218,22 @@ impl Operation {
         self.gives(200, "The file", kind, json!({ "type": "string", "format": "binary" }), None)
     }
 
+    /// It answers something that says of itself that it is of this kind, and is not.
+    #[must_use]
+    pub fn calls_itself(self, status: u16, about: &'static str, kind: &'static str) -> Self {
+        self.answer(status, about, vec![Content { kind, shape: Shape::Unsaid, example: None }])
+    }
+
     /// It answers nothing but that it is done.
     #[must_use]
     pub fn done(self, about: &'static str) -> Self {
-        self.answer(204, about, Vec::new())
+        self.empty(204, about)
+    }
+
+    /// It answers without a body.
+    #[must_use]
+    pub fn empty(self, status: u16, about: &'static str) -> Self {
+        self.answer(status, about, Vec::new())
     }
 
     fn answer(mut self, status: u16, about: &'static str, content: Vec<Content>) -> Self {
@@ -328,13 +347,17 @@ impl Operation {
         if self.is_kept {
             all.extend(problems::of_idempotency());
         }
-        all.sort_by_key(|problem| problem.status().as_u16());
-        let groups = all.chunk_by(|a, b| a.status() == b.status());
+        if self.body.is_some() {
+            all.push(problems::slow_body());
+        }
+        let status = |problem: &Problem| problems::status(self.path, problem);
+        all.sort_by_key(status);
+        let groups = all.chunk_by(|a, b| status(a) == status(b));
         let mut told: Vec<(u16, Value)> =
-            groups.map(|group| (group[0].status().as_u16(), problems::response(self.path, group))).collect();
+            groups.map(|group| (status(&group[0]), problems::response(self.path, group))).collect();
         let Some(least) = self.least else { return told };
         told.push((401, problems::reference(self.path, "Unauthorized")));
-        if least > Role::Viewer || self.method != "get" {
+        if least > Role::Viewer || self.method == "post" || self.method == "put" || self.method == "delete" {
             told.push((403, problems::reference(self.path, problems::forbidden(least))));
         }
         told.push((500, problems::reference(self.path, "Failed")));
@@ -357,6 +380,7 @@ fn contents(all: &[Content], mut schema_of: impl FnMut(SchemaOf) -> Value) -> Va
         match &content.shape {
             Shape::Typed(schema) => media["schema"] = schema_of(*schema),
             Shape::Given(schema) => media["schema"] = schema.clone(),
+            Shape::Unsaid => {}
         }
         if let Some(example) = &content.example {
             media["example"] = example.clone();

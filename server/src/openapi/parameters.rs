@@ -19,11 +19,11 @@ pub(super) enum Segment {
     Text(&'static str, &'static str),
 }
 
-/// A segment of a path; the inference protocol has other names for the same things.
+/// A segment of a path; the protocols of other servers have other names for the same things.
 pub(super) fn segment(name: &str, is_protocol: bool) -> Segment {
     match (name, is_protocol) {
-        // A model of the protocol is a service here, and a name that is none is not found.
-        ("model", true) => Segment::Text("The service.", "demanda"),
+        // A model of those protocols is a service here, and a name that is none is not found.
+        ("model" | "service", true) => Segment::Text("The service.", "demanda"),
         ("version", true) => Segment::Text("The version's number.", "1"),
         ("model", _) => Segment::Typed(of::<ModelName>(), "demanda"),
         ("alias", _) => Segment::Typed(of::<AliasName>(), "champion"),
@@ -140,6 +140,11 @@ pub(super) fn headers() -> Value {
         "Allow": text("The methods that the path has.", "GET, POST"),
         "X-Model-Version": text("The version that answered; several, when the records were divided.", "3"),
         "X-Rollout-Id": text("The rollout that chose the version.", super::operation::EXAMPLE_ID),
+        "Inference-Header-Content-Length": {
+            "description": "The bytes of JSON before the binary tensors.",
+            "schema": { "type": "integer", "minimum": 0 },
+            "example": 214,
+        },
         "Content-Disposition": text("The file's name.", "attachment; filename=\"version-1.onnx\""),
         "ETag": text("The file's SHA-256.", "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\""),
     })

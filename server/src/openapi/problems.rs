@@ -1,5 +1,6 @@
 //! Errors in the document: each is made by the code that refuses, and told as that tells it.
 
+use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use actix_web::http::header::HeaderMap;
 use chasqui_registry::idempotency;
@@ -11,17 +12,69 @@ use uuid::Uuid;
 
 use crate::auth::Identity;
 use crate::problem::Problem;
-use crate::{api, edge};
+use crate::{api, body, edge};
 
-/// Whether errors under a path are told in the inference protocol's form.
+/// The form in which errors are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// RFC 9457.
+    Problem,
+    /// `{"error": "…"}`, of both versions of the inference protocol.
+    Protocol,
+    /// `{"error_code": "…", "message": "…"}`
+    Mlflow,
+}
+
+impl Dialect {
+    /// The dialect of a path, as the code answers it.
+    fn of(path: &str) -> Self {
+        let (_, body) = told(path, &Problem::not_found(""));
+        match (body.get("error_code"), body.get("error")) {
+            (Some(_), _) => Self::Mlflow,
+            (None, Some(_)) => Self::Protocol,
+            (None, None) => Self::Problem,
+        }
+    }
+
+    /// Begins the names of its responses.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Problem => "",
+            Self::Protocol => "Protocol",
+            Self::Mlflow => "Mlflow",
+        }
+    }
+
+    /// Its schema.
+    fn schema(self) -> &'static str {
+        match self {
+            Self::Problem => "Problem",
+            Self::Protocol => "ProtocolError",
+            Self::Mlflow => "MlflowError",
+        }
+    }
+}
+
+/// The head and the body of a refusal.
+fn told(path: &str, problem: &Problem) -> (HttpResponse<()>, Value) {
+    let (head, body) = api::in_dialect(path, problem).into_parts();
+    let body = body.try_into_bytes().unwrap_or_default();
+    (head, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// Whether a path is another server's, which has other names for the same things.
 pub(super) fn is_protocol(path: &str) -> bool {
-    let response = api::in_dialect(path, &Problem::not_found(""));
-    text_of(response.headers(), "content-type") != "application/problem+json"
+    Dialect::of(path) != Dialect::Problem
+}
+
+/// The status with which a problem is told at a path.
+pub(super) fn status(path: &str, problem: &Problem) -> u16 {
+    api::in_dialect(path, problem).status().as_u16()
 }
 
 /// A response that is in the components, by its name in the dialect of the path.
 pub(super) fn reference(path: &str, name: &str) -> Value {
-    let dialect = if is_protocol(path) { "Protocol" } else { "" };
+    let dialect = Dialect::of(path).prefix();
     json!({ "$ref": format!("#/components/responses/{dialect}{name}") })
 }
 
@@ -34,7 +87,7 @@ pub(super) fn forbidden(least: Role) -> &'static str {
     }
 }
 
-/// Responses that many operations share, in both dialects.
+/// Responses that many operations share, in every dialect.
 pub(super) fn shared() -> Value {
     let no_key = "a key is needed: send `Authorization: Bearer <key>`";
     let all = [
@@ -50,8 +103,10 @@ pub(super) fn shared() -> Value {
     ];
     let mut responses = Map::new();
     for (name, problems) in all {
-        responses.insert(format!("Protocol{name}"), response("/v2", &problems));
-        responses.insert(name.to_owned(), response("/", &problems));
+        for path in ["/", "/v2", "/invocations"] {
+            let dialect = Dialect::of(path).prefix();
+            responses.insert(format!("{dialect}{name}"), response(path, &problems));
+        }
     }
     responses.into()
 }
@@ -69,19 +124,16 @@ fn too_low(role: Role, least: Role) -> Problem {
 /// The response of one status, with an example of each problem that has it.
 pub(super) fn response(path: &str, problems: &[Problem]) -> Value {
     let mut examples = Map::new();
-    let (mut kind, mut headers) = (String::new(), json!({}));
+    let (mut kind, mut headers, mut title) = (String::new(), json!({}), "Error");
     for problem in problems {
-        let response = api::in_dialect(path, problem);
-        kind = text_of(response.headers(), "content-type");
-        headers = headers_of(response.headers());
-        let body = response.into_body().try_into_bytes().unwrap_or_default();
-        let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let (head, value) = told(path, problem);
+        kind = text_of(head.headers(), "content-type");
+        headers = headers_of(head.headers());
+        title = head.status().canonical_reason().unwrap_or(title);
         let name = example_name(problem.detail());
         examples.insert(name, json!({ "summary": problem.detail(), "value": value }));
     }
-    let schema = if is_protocol(path) { "ProtocolError" } else { "Problem" };
-    let status = problems.first().map(Problem::status);
-    let title = status.and_then(|status| status.canonical_reason()).unwrap_or("Error");
+    let schema = Dialect::of(path).schema();
     json!({
         "description": title,
         "headers": headers,
@@ -113,6 +165,11 @@ fn headers_of(headers: &HeaderMap) -> Value {
     told
 }
 
+/// What a client that stops in the middle of a body is answered.
+pub(super) fn slow_body() -> Problem {
+    Problem::slow_body(body::IDLE)
+}
+
 /// What a name in the path that is none is answered.
 pub(super) fn wrong_name() -> Problem {
     let fault = ModelName::try_from("a:b").err().map(|error| error.to_string()).unwrap_or_default();
@@ -136,8 +193,13 @@ pub(super) fn wrong_limit() -> Option<Problem> {
 }
 
 /// The forms that errors have.
-pub(super) fn schemas() -> [(&'static str, Value); 3] {
-    [("Problem", problem()), ("Fault", fault()), ("ProtocolError", protocol_error())]
+pub(super) fn schemas() -> [(&'static str, Value); 4] {
+    [
+        ("Problem", problem()),
+        ("Fault", fault()),
+        ("ProtocolError", protocol_error()),
+        ("MlflowError", mlflow_error()),
+    ]
 }
 
 fn problem() -> Value {
@@ -185,8 +247,20 @@ fn fault() -> Value {
 fn protocol_error() -> Value {
     json!({
         "type": "object",
-        "description": "An error, as the Open Inference Protocol forms it.",
+        "description": "An error, as both versions of the inference protocol form it.",
         "required": ["error"],
         "properties": { "error": { "type": "string", "description": "What is wrong." } },
+    })
+}
+
+fn mlflow_error() -> Value {
+    json!({
+        "type": "object",
+        "description": "An error, as MLflow forms it.",
+        "required": ["error_code", "message"],
+        "properties": {
+            "error_code": { "type": "string", "description": "MLflow's name for the status." },
+            "message": { "type": "string", "description": "What is wrong." },
+        },
     })
 }

@@ -1,41 +1,63 @@
 //! The routes of the protocol, for the API's document.
 
+mod repository;
+mod tensors;
+
 use chasqui_registry::Error;
 use chasqui_registry::user::Role;
-use chasqui_runtime::DataType;
-use schemars::JsonSchema;
 use serde_json::{Value, json};
 
+use super::description::Statistics;
+use super::{EXTENSIONS, PLATFORM};
 use crate::api::health::flag_schema;
-use crate::api::v1::version_header;
-use crate::body;
-use crate::limits::Limits;
-use crate::openapi::{EXAMPLE_ID, Operation};
+use crate::api::predict;
+use crate::openapi::Operation;
 use crate::problem::Problem;
+
+/// A service.
+const MODEL: &str = "/v2/models/{model}";
 
 /// All of them.
 pub(super) fn operations() -> Vec<Operation> {
-    let ready = |is_ready: bool| Some(json!({ "ready": is_ready }));
-    let all = [
+    let described = [health().into(), of_models(), statistics(), repository::operations()];
+    described.into_iter().flatten().map(|operation| operation.tag("inference protocol")).collect()
+}
+
+fn health() -> [Operation; 3] {
+    let schema = || {
+        let mut schema = flag_schema("live");
+        schema["required"] = json!(["live", "ready"]);
+        schema["properties"]["ready"] = json!({ "type": "boolean" });
+        schema
+    };
+    let state = |is_ready: bool| Some(json!({ "live": true, "ready": is_ready }));
+    [
         Operation::get("/v2/health/live", "protocolLive", "Tells that the process answers").open().gives(
             200,
             "It does",
             "application/json",
-            flag_schema("live"),
-            Some(json!({ "live": true })),
+            schema(),
+            state(true),
         ),
         Operation::get("/v2/health/ready", "protocolReady", "Tells whether requests can be answered now")
             .open()
-            .gives(200, "They can", "application/json", flag_schema("ready"), ready(true))
-            .gives(503, "They cannot now", "application/json", flag_schema("ready"), ready(false)),
+            .gives(200, "They can", "application/json", schema(), state(true))
+            .gives(503, "They cannot now", "application/json", schema(), state(false)),
         Operation::get("/v2", "serverMetadata", "Names the server and its extensions of the protocol").gives(
             200,
             "The server",
             "application/json",
             server_schema(),
-            Some(json!({ "name": "chasqui", "version": env!("CARGO_PKG_VERSION"), "extensions": [] })),
+            Some(
+                json!({ "name": "chasqui", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }),
+            ),
         ),
-        metadata("/v2/models/{model}", "modelMetadata", "Names the tensors that a service takes and gives"),
+    ]
+}
+
+fn of_models() -> Vec<Operation> {
+    vec![
+        metadata(MODEL, "modelMetadata", "Names the tensors that a service takes and gives"),
         metadata(
             "/v2/models/{model}/versions/{version}",
             "versionMetadata",
@@ -47,10 +69,15 @@ pub(super) fn operations() -> Vec<Operation> {
             "versionReady",
             "Tells whether a version of a service answers now",
         ),
-        infer("/v2/models/{model}/infer", "infer", "Asks a service with tensors").parameter(version_header()),
+        infer("/v2/models/{model}/infer", "infer", "Asks a service with tensors"),
         infer("/v2/models/{model}/versions/{version}/infer", "inferVersion", "Asks a version with tensors"),
-    ];
-    all.into_iter().map(|operation| operation.tag("inference protocol")).collect()
+        configuration("/v2/models/{model}/config", "modelConfiguration", "Tells how a service is asked"),
+        configuration(
+            "/v2/models/{model}/versions/{version}/config",
+            "versionConfiguration",
+            "Tells how a version of a service is asked",
+        ),
+    ]
 }
 
 fn missing() -> Error {
@@ -68,8 +95,10 @@ fn with_version(operation: Operation) -> Operation {
 }
 
 fn metadata(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    let (schema, example) = (tensors::metadata_schema(), Some(tensors::metadata_example()));
     let operation = Operation::get(path, id, summary)
-        .gives(200, "Its metadata", "application/json", metadata_schema(), Some(metadata_example()))
+        .gives(200, "Its metadata", "application/json", schema, example)
+        .fails(not_ready())
         .fails(missing());
     with_version(operation)
 }
@@ -86,28 +115,100 @@ fn readiness(path: &'static str, id: &'static str, summary: &'static str) -> Ope
 }
 
 fn infer(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
-    let unlogged = "the prediction log cannot be written; nothing is answered unlogged";
+    let late = "the timeout of 20000 µs ended before the model was asked; nothing was predicted";
     let operation = Operation::post(path, id, summary)
         .about(
             "A model of the protocol is a service here. Every row is logged; `prediction_id` among the answer's \
-             parameters names them, in their order and separated by commas. The request's parameter `key` is the \
-             entity's key.",
+             parameters names them, in their order and separated by commas. Of the request's parameters `key` is the \
+             entity's key and `timeout` how long the answer is of use. Tensors may be binary: then the body is JSON, \
+             whose length the header says, and the bytes of the tensors after it.",
         )
         .by(Role::Viewer)
         .not_kept()
-        .takes("application/json", request(), Some(request_example()))
-        .gives(200, "The outputs", "application/json", answer(), Some(answer_example()))
-        .header("X-Model-Version")
-        .header("X-Rollout-Id")
+        .parameter(json_length())
+        .takes("application/json", tensors::request(), Some(tensors::request_example()))
+        .takes_file("application/octet-stream")
+        .gives(200, "The outputs", "application/json", tensors::answer(), Some(tensors::answer_example()))
+        .gives(200, "The outputs", "application/octet-stream", tensors::binary(), None)
+        .header("Inference-Header-Content-Length")
         .fails(Problem::bad_request("the body is not valid JSON: EOF while parsing an object at line 1 column 2"))
         .fails(Problem::bad_request("the input `X` must have the shape [-1, 2] (-1: any), not [1, 3]"))
+        .fails(Problem::bad_request("the header Inference-Header-Content-Length must be a number of bytes"))
         .fails(missing())
-        .fails(Problem::too_large("the body", Limits::default().predict_bytes))
-        .fails(body::unknown_encoding("br"))
+        .fails(not_ready())
         .fails(Problem::unprocessable("field `precio`: -3 is below the minimum 0"))
-        .fails(Problem::model_failed("the model failed: the answer is not a number"))
-        .fails(Problem::unsupported("binary tensors are not supported; send `data` as JSON"))
-        .fails(Problem::unavailable(unlogged, 1));
+        .fails(Problem::timed_out(late));
+    with_version(predict::described(operation))
+}
+
+/// `Inference-Header-Content-Length` of a request.
+fn json_length() -> Value {
+    json!({
+        "name": "Inference-Header-Content-Length",
+        "in": "header",
+        "description": "The bytes of JSON before the binary tensors; 0 makes the body the only input, and without it \
+                        everything is JSON.",
+        "schema": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+    })
+}
+
+fn not_ready() -> Problem {
+    Problem::unavailable("the service `demanda` is not ready: it is unloaded", 5)
+}
+
+fn statistics() -> Vec<Operation> {
+    let of = |path, id, summary| {
+        Operation::get(path, id, summary)
+            .about("Since this replica started; times are sums of nanoseconds.")
+            .answers::<Statistics>(200, "The counts of each version", statistics_example())
+    };
+    let all = of("/v2/models/stats", "statistics", "Tells what every loaded version has done");
+    let one = [
+        of("/v2/models/{model}/stats", "modelStatistics", "Tells what the versions of a service have done"),
+        of(
+            "/v2/models/{model}/versions/{version}/stats",
+            "versionStatistics",
+            "Tells what a version of a service has done",
+        ),
+    ];
+    let one = one.into_iter().map(|operation| with_version(operation.fails(missing()).fails(not_ready())));
+    std::iter::once(all).chain(one).collect()
+}
+
+fn statistics_example() -> Value {
+    let spent = |count: u64| json!({ "count": count, "ns": 20_000 * count });
+    let parts = |count: u64| json!({ "compute_input": spent(count), "compute_infer": spent(count), "compute_output": spent(count) });
+    let mut all = parts(12);
+    all["success"] = spent(12);
+    all["fail"] = spent(1);
+    all["queue"] = spent(12);
+    let mut batch = parts(12);
+    batch["batch_size"] = 1.into();
+    json!({ "model_stats": [{
+        "name": "demanda",
+        "version": "1",
+        "last_inference": 1_795_280_700_000_i64,
+        "inference_count": 12,
+        "execution_count": 12,
+        "inference_stats": all,
+        "batch_stats": [batch],
+    }] })
+}
+
+fn configuration(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    let example = json!({
+        "name": "demanda",
+        "platform": PLATFORM,
+        "backend": "onnx",
+        "version_policy": { "specific": { "versions": [1, 2] } },
+        "max_batch_size": 1_048_576,
+        "input": [{ "name": "X", "data_type": "TYPE_FP32", "dims": [2] }],
+        "output": [{ "name": "variable", "data_type": "TYPE_FP32", "dims": [1] }],
+    });
+    let operation = Operation::get(path, id, summary)
+        .gives(200, "Its configuration", "application/json", tensors::configuration(), Some(example))
+        .fails(missing())
+        .fails(not_ready());
     with_version(operation)
 }
 
@@ -120,129 +221,5 @@ fn server_schema() -> Value {
             "version": { "type": "string" },
             "extensions": { "type": "array", "items": { "type": "string" } },
         },
-    })
-}
-
-fn metadata_schema() -> Value {
-    let tensors = json!({
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["name", "datatype", "shape"],
-            "properties": {
-                "name": { "type": "string" },
-                "datatype": datatype(),
-                "shape": { "type": "array", "items": { "type": "integer" }, "description": "-1 is any." },
-            },
-        },
-    });
-    json!({
-        "type": "object",
-        "required": ["name", "versions", "platform", "inputs", "outputs"],
-        "properties": {
-            "name": { "type": "string" },
-            "versions": { "type": "array", "items": { "type": "string" } },
-            "platform": { "type": "string" },
-            "inputs": tensors,
-            "outputs": tensors,
-        },
-    })
-}
-
-fn datatype() -> Value {
-    let mut schema: Value = DataType::json_schema(&mut schemars::SchemaGenerator::default()).into();
-    schema["description"] = "The type of the elements.".into();
-    schema
-}
-
-fn metadata_example() -> Value {
-    json!({
-        "name": "demanda",
-        "versions": ["1", "2"],
-        "platform": "onnx_onnxv1",
-        "inputs": [{ "name": "X", "datatype": "FP32", "shape": [-1, 2] }],
-        "outputs": [{ "name": "variable", "datatype": "FP32", "shape": [-1, 1] }],
-    })
-}
-
-fn request() -> Value {
-    json!({
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": { "type": ["string", "null"], "description": "Given back in the answer." },
-            "parameters": { "type": ["object", "null"], "description": "`key` is the entity's key." },
-            "inputs": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["name", "shape", "datatype", "data"],
-                    "properties": {
-                        "name": { "type": "string" },
-                        "shape": { "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 0 } },
-                        "datatype": datatype(),
-                        "parameters": { "description": "Not read." },
-                        "data": { "type": "array", "description": "The elements in row-major order, flat or nested." },
-                    },
-                },
-            },
-            "outputs": {
-                "type": ["array", "null"],
-                "description": "The outputs wanted; all without it.",
-                "minItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": { "name": { "type": "string" }, "parameters": { "description": "Not read." } },
-                },
-            },
-        },
-    })
-}
-
-fn request_example() -> Value {
-    json!({ "inputs": [{ "name": "X", "shape": [1, 2], "datatype": "FP32", "data": [1.5, 1.0] }] })
-}
-
-fn answer() -> Value {
-    json!({
-        "type": "object",
-        "required": ["model_name", "model_version", "outputs"],
-        "properties": {
-            "model_name": { "type": "string" },
-            "model_version": { "type": "string" },
-            "id": { "type": "string" },
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "prediction_id": { "type": "string" },
-                    "warning": { "type": "string" },
-                    "warning_count": { "type": "integer" },
-                },
-            },
-            "outputs": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["name", "shape", "datatype", "data"],
-                    "properties": {
-                        "name": { "type": "string" },
-                        "shape": { "type": "array", "items": { "type": "integer" } },
-                        "datatype": datatype(),
-                        "data": { "type": "array" },
-                    },
-                },
-            },
-        },
-    })
-}
-
-fn answer_example() -> Value {
-    json!({
-        "model_name": "demanda",
-        "model_version": "1",
-        "parameters": { "prediction_id": EXAMPLE_ID },
-        "outputs": [{ "name": "variable", "shape": [1, 1], "datatype": "FP32", "data": [118.4] }],
     })
 }

@@ -2,19 +2,21 @@
 
 use actix_web::{HttpResponse, web};
 use chasqui_drift::calendar::{Calendar, Season};
-use chasqui_registry::Micros;
 use chasqui_registry::calendar::StoredCalendar;
+use chasqui_registry::{Error, Micros};
 use chasqui_report::format::local_date;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Why;
 use crate::api::ok;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::body::{Json, Query};
+use crate::openapi::Operation;
 use crate::problem::{Problem, Result};
 
 /// Years that have a calendar here.
@@ -78,7 +80,7 @@ impl Seen {
 pub(super) async fn get(app: web::Data<App>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
     let year = asked.year.unwrap_or_else(|| year_of(app.registry.now()));
     if !YEARS.contains(&year) {
-        return Err(Problem::bad_request("`year` must be between 1990 and 2200"));
+        return Err(wrong_year());
     }
     ok(&Seen::new(app.registry.calendar().await?, year))
 }
@@ -93,6 +95,59 @@ pub(super) async fn put(
     ok(&Seen::new(stored, year_of(app.registry.now())))
 }
 
+fn wrong_year() -> Problem {
+    Problem::bad_request("`year` must be between 1990 and 2200")
+}
+
 fn year_of(now: Micros) -> i16 {
     Timestamp::from_microsecond(now.0).map_or(1990, |now| local_date(now).year())
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let day = "the day 2026-12-24 needs a `why` of 1 to 250 bytes";
+    let all = [
+        Operation::get("/api/v1/calendar", "getCalendar", "Shows the days off and the seasons of a year")
+            .about("By law, and as the company changed it.")
+            .query::<Asked>()
+            .answers::<Seen>(200, "The year", example())
+            .fails(wrong_year()),
+        Operation::put(
+            "/api/v1/calendar",
+            "putCalendar",
+            "Replaces what the company changes of the calendar",
+        )
+        .about("What is left out is changed no more.")
+        .query::<Why>()
+        .body::<Calendar>(edits())
+        .answers::<Seen>(200, "The present year with it", example())
+        .fails(Error::Invalid(day.into())),
+    ];
+    all.into_iter().map(|operation| operation.tag("calendar")).collect()
+}
+
+fn edits() -> Value {
+    json!({
+        "places": ["quito"],
+        "added": [{ "date": "2026-12-24", "why": "inventory" }],
+        "removed": [],
+        "seasons": [],
+    })
+}
+
+fn example() -> Value {
+    json!({
+        "calendar": edits(),
+        "updated_at": 1_795_280_700_000_000_i64,
+        "updated_by": "admin",
+        "year": 2026,
+        "days_off": [{ "date": "2026-12-24", "why": "inventory" }],
+        "seasons": [{
+            "name": "Black Friday",
+            "event": "black_friday",
+            "region": "nacional",
+            "day": "2026-11-27",
+            "from": "2026-11-23",
+            "to": "2026-11-30",
+        }],
+    })
 }

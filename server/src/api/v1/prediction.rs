@@ -5,7 +5,7 @@ use chasqui_registry::Error;
 use chasqui_registry::user::Role;
 use serde_json::{Value, json};
 
-use crate::body;
+use crate::api::predict;
 use crate::inference::NO_EXPLANATION;
 use crate::limits::Limits;
 use crate::openapi::{EXAMPLE_ID, Operation};
@@ -14,34 +14,29 @@ use crate::problem::{Fault, Faults, Problem};
 /// `POST /services/{service}/predict`
 pub(super) fn operation() -> Operation {
     let unnamed = "the inputs of `demanda` are not named columns; send tensors to /v2/models/demanda/infer";
-    let unlogged = "the prediction log cannot be written; nothing is answered unlogged";
-    Operation::post("/api/v1/services/{service}/predict", "predict", "Asks a service about records")
+    let operation = Operation::post("/api/v1/services/{service}/predict", "predict", "Asks a service about records")
         .tag("predictions")
         .about(
             "Every answered record is logged and has a `prediction_id`, under which its outcome can be sent. Requests \
              of one key are answered by the same version. Messages are in Spanish when `lang=es` or the \
-             `Accept-Language` asks for it.",
+             `Accept-Language` asks for it.\n\nLines of JSON (`application/x-ndjson`) are answered line by line while \
+             they arrive, however many they are: each is a record, and the answer to a line at fault has the problem \
+             as its `error`.",
         )
         .by(Role::Viewer)
         .not_kept()
         .parameter(language())
-        .parameter(version_header())
         .takes("application/json", request(), Some(json!({ "records": [{ "precio": 1.5, "promocion": 1 }] })))
+        .takes("application/x-ndjson", lines(), Some("{\"precio\": 1.5, \"promocion\": 1}\n".into()))
         .gives(200, "A prediction for each record, in their order", "application/json", answer(), Some(answered()))
-        .header("X-Model-Version")
-        .header("X-Rollout-Id")
+        .gives(200, "A prediction for each", "application/x-ndjson", lines(), Some(answered_line().into()))
         .fails(Problem::bad_request("the body is not valid JSON: EOF while parsing an object at line 1 column 2"))
-        .fails(Problem::bad_request("the header x-model-version must be a version's number"))
         .fails(Error::not_found("service", "demanda"))
-        .fails(Problem::not_found("version 7 of the service `demanda` is not loaded; 1, 2 can be asked for"))
-        .fails(Problem::too_large("the body", Limits::default().predict_bytes))
-        .fails(body::unknown_encoding("br"))
         .fails(wrong_value())
         .fails(unexpected_value())
         .fails(Problem::unprocessable(unnamed))
-        .fails(Problem::model_failed("the model failed: the answer is not a number"))
-        .fails(Problem::unprocessable(NO_EXPLANATION))
-        .fails(Problem::unavailable(unlogged, 1))
+        .fails(Problem::unprocessable(NO_EXPLANATION));
+    predict::described(operation)
 }
 
 fn wrong_value() -> Problem {
@@ -72,16 +67,6 @@ fn language() -> Value {
         "description": "The language of messages about faults: `es`, or English.",
         "schema": { "type": "string", "pattern": r"^[^\x00]*$" },
         "example": "es",
-    })
-}
-
-/// `X-Model-Version` of a request.
-pub(in crate::api) fn version_header() -> Value {
-    json!({
-        "name": "X-Model-Version",
-        "in": "header",
-        "description": "The version that must answer, whatever the routing says; one that serves now.",
-        "schema": { "type": "integer", "minimum": 1, "maximum": i64::MAX },
     })
 }
 
@@ -152,6 +137,15 @@ fn prediction() -> Value {
             },
         },
     })
+}
+
+fn lines() -> Value {
+    json!({ "type": "string", "description": "An object in every line.", "minLength": 1 })
+}
+
+fn answered_line() -> String {
+    let prediction = json!({ "line": 1, "prediction_id": EXAMPLE_ID, "version": 1, "value": 118.4 });
+    format!("{prediction}\n")
 }
 
 fn answered() -> Value {

@@ -34,8 +34,8 @@ fn near(body: &[u8], state: &mut u64) -> Vec<u8> {
         match next(state) % 4 {
             0 => body.truncate(place),
             1 if place < body.len() => {
-            body.remove(place);
-        }
+                body.remove(place);
+            }
             2 => {
                 let end = place + next(state) % (body.len() - place + 1);
                 let copied = body[place..end].to_vec();

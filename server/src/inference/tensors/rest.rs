@@ -139,7 +139,10 @@ impl<'de> Visitor<'de> for RequestSeed<'_, 'de> {
                 Some(0) => request.id = map.next_value::<Option<Text<'_>>>()?.map(|text| text.0),
                 Some(1) => map.next_value_seed(ParametersSeed(&mut request))?,
                 Some(2) => request.inputs = map.next_value_seed(InputsSeed(&mut self.frame))?,
-                Some(_) => request.outputs = map.next_value_seed(strict::seed::<Option<Vec<Output<'de>>>>())?.map(asked),
+                Some(_) => {
+                    request.outputs =
+                        map.next_value_seed(strict::seed::<Option<Vec<Output<'de>>>>())?.map(asked)
+                }
                 // The protocol grows by members that older servers ignore.
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
