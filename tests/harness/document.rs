@@ -17,7 +17,6 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 /// Panics when the document does not know this answer; pages for people are not in it.
 #[track_caller]
 pub(crate) fn hold(method: &Method, path: &str, answer: &Answer) {
-    let path = path.split('?').next().unwrap_or_default();
     let Some(item) = item(path) else { return };
     let status = answer.status.as_u16();
     let Some(operation) = item.get(method.as_str().to_ascii_lowercase()) else {

@@ -299,7 +299,8 @@ impl Server {
             request = request.header("content-type", content_type);
         }
         let answer = Answer::of(request.send().await?).await?;
-        document::hold(&method, path, &answer);
+        // The path as it was sent: `..` in it is gone.
+        document::hold(&method, self.url.join(path).expect("a path joins").path(), &answer);
         Ok(answer)
     }
 

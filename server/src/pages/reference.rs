@@ -115,7 +115,8 @@ impl View {
         let groups = tags.map(|tag| Group::of(document, &text(tag, "name"), text(tag, "description")));
         let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
         Self {
-            about: about.split("\n\n").map(str::to_owned).collect(),
+            // The document's Markdown; the page has no use for its stars.
+            about: about.split("\n\n").map(|paragraph| paragraph.replace('*', "")).collect(),
             groups: groups.collect(),
             schemas: schemas.map(|(name, schema)| Schema::of(name, schema)).collect(),
         }

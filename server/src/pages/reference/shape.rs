@@ -177,22 +177,22 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn words(schema: Value) -> String {
-        kind(&schema).into_iter().map(|piece| piece.text).collect()
+    fn words(schema: &Value) -> String {
+        kind(schema).into_iter().map(|piece| piece.text).collect()
     }
 
     #[test]
     fn schemas_are_told_in_words() {
-        assert_eq!(words(json!({ "type": "integer", "minimum": 1, "maximum": 1000 })), "integer (1–1000)");
-        assert_eq!(words(json!({ "type": ["string", "null"] })), "string | null");
+        assert_eq!(words(&json!({ "type": "integer", "minimum": 1, "maximum": 1000 })), "integer (1–1000)");
+        assert_eq!(words(&json!({ "type": ["string", "null"] })), "string | null");
         assert_eq!(
-            words(json!({ "type": "array", "items": { "$ref": "#/components/schemas/Model" } })),
+            words(&json!({ "type": "array", "items": { "$ref": "#/components/schemas/Model" } })),
             "list of Model"
         );
-        assert_eq!(words(json!({ "enum": ["a", "b"] })), "\"a\" | \"b\"");
-        assert_eq!(words(json!({})), "any");
+        assert_eq!(words(&json!({ "enum": ["a", "b"] })), "\"a\" | \"b\"");
+        assert_eq!(words(&json!({})), "any");
         let map = json!({ "type": "object", "additionalProperties": { "type": "number" } });
-        assert_eq!(words(map), "object of number");
+        assert_eq!(words(&map), "object of number");
     }
 
     #[test]
