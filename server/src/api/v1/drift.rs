@@ -64,7 +64,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .query::<Span>()
         .answers::<Performance>(
             200,
-            "The figures where outcomes have come, by version",
+            "The figures where outcomes have come, by version, and window by window",
             json!({
                 "service": "demanda",
                 "from": 1_795_194_300_000_000_i64,
@@ -72,6 +72,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 "predictions": 5210,
                 "with_outcome": 4801,
                 "versions": [{ "version": 1, "with_outcome": 4801, "mae": 12.4, "rmse": 18.0, "bias": -0.3 }],
+                "windows": [window()],
             }),
         )
         .fails(wrong_span())
@@ -106,6 +107,53 @@ fn example() -> Value {
                 "before": column(1.6), "after": column(2.4),
             }],
         },
+        "assessment": assessment(),
         "created_at": 1_795_280_700_000_000_i64,
+    })
+}
+
+fn assessment() -> Value {
+    json!({
+        "faults": [{ "check": "missing", "column": "promocion", "before": 0.01, "after": 0.2 }],
+        "season": null,
+        "changes": [{
+            "column": "precio",
+            "description": {
+                "kind": { "kind": "sudden" }, "began": { "window": 9, "earliest": 8, "latest": 9 }, "confirmed": true,
+                "size": 0.42, "evidence": 31.5,
+            },
+            "began": { "on": "2026-11-25", "earliest": "2026-11-24", "latest": "2026-11-25" },
+        }],
+        "incidents": [],
+        "severity": "important",
+        "performance_fell": false,
+        "dollars": 640.0,
+    })
+}
+
+/// The performance of a window.
+fn window() -> Value {
+    json!({
+        "service": "demanda",
+        "model": "demanda",
+        "version": 1,
+        "window_start": 1_795_194_000_000_000_i64,
+        "window_end": 1_795_280_400_000_000_i64,
+        "fell": false,
+        "rows": 5210,
+        "labels": 4801,
+        "estimated": [],
+        "realized": [{
+            "measure": "mean_absolute", "value": 12.4, "sampling_error": 0.2, "lower": 11.8, "upper": 13.0,
+            "thresholds": null, "reference": 12.1, "fell": false,
+        }],
+        "doubts": [],
+        "reconciliation": null,
+        "value": null,
+        "forecast": null,
+        "fairness": [],
+        "fairness_realized": false,
+        "not_estimated": "no_estimator",
+        "updated_at": 1_795_280_700_000_000_i64,
     })
 }

@@ -15,7 +15,11 @@ pub(super) fn operations() -> Vec<Operation> {
         { "name": "ventas", "version": "", "state": "UNAVAILABLE", "reason": "it is unloaded" },
     ]);
     let change = |path, id, summary| {
-        Operation::post(path, id, summary).not_kept().body::<Change>(json!({})).fails(missing())
+        Operation::post(path, id, summary)
+            .not_kept()
+            .body::<Change>(json!({}))
+            .fails(unfit())
+            .fails(missing())
     };
     vec![
         Operation::post(
@@ -39,4 +43,10 @@ pub(super) fn operations() -> Vec<Operation> {
             .about("On every replica, until it is loaded again.")
             .empty(200, "It does not answer any more"),
     ]
+}
+
+fn unfit() -> Problem {
+    Problem::unprocessable(
+        "the body does not fit: invalid type: integer `7`, expected a boolean at line 1 column 10",
+    )
 }
