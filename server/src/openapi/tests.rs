@@ -52,7 +52,8 @@ fn every_operation_says_everything() {
             "{name}: {summary}"
         );
         let answers = told["responses"].as_object().unwrap();
-        assert!(answers.keys().any(|status| status.starts_with('2')), "{name}: it never succeeds");
+        let is_offered = answers.keys().any(|status| status.starts_with('2'));
+        assert!(is_offered || answers.contains_key("501"), "{name}: it never succeeds");
         let is_open = told["security"].as_array().is_some_and(Vec::is_empty);
         for status in ["401", "500", "503"] {
             assert!(is_open || answers.contains_key(status), "{name}: {status}");
@@ -77,7 +78,8 @@ fn every_refusal_has_an_example_made_by_the_code() {
             if status.starts_with('2') {
                 continue;
             }
-            for media in answer["content"].as_object().unwrap().values() {
+            let contents = answer["content"].as_object().into_iter().flatten();
+            for (_, media) in contents.filter(|(_, media)| media.get("schema").is_some()) {
                 let examples =
                     media["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
                 let examples: Vec<&Value> = examples.chain(media.get("example")).collect();
