@@ -3,6 +3,7 @@
 use chasqui_registry::db::Tx;
 use chasqui_registry::name::Actor;
 use chasqui_registry::{Micros, Page, PageRequest, Registry, audit};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::Row;
@@ -94,7 +95,7 @@ pub struct NewAlert {
 }
 
 /// An alert as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Alert {
     /// Its id.
     pub id: String,

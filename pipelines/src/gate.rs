@@ -5,6 +5,7 @@
 //! interval (Efron & Tibshirani 1993, ch. 13). Comparing two figures instead "finds" an improvement in half of all
 //! retrainings that changed nothing.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use crate::random::Random;
 const MAX_BLOCKS: usize = 10_000;
 
 /// What the gates ask for; the table `[gates]` of a pipeline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatePolicy {
     /// Share of the rows, the latest in time, on which both versions are compared.
@@ -67,8 +68,9 @@ impl GatePolicy {
 }
 
 /// What a gate says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "GateDecision")]
 pub enum Verdict {
     /// The candidate is better than the least effect, beyond chance.
     Better,
@@ -79,7 +81,8 @@ pub enum Verdict {
 }
 
 /// The paired comparison of losses; smaller is better.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GateComparison")]
 pub struct Comparison {
     /// What it says about quality alone.
     pub verdict: Verdict,
@@ -180,7 +183,8 @@ fn quantile(sorted: &[f64], p: f64) -> f64 {
 }
 
 /// Times of one model, microseconds a row.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GateLatency")]
 pub struct Latency {
     /// Median.
     pub median_us: f64,
@@ -200,7 +204,7 @@ impl Latency {
 }
 
 /// The latency gate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyGate {
     /// Of the champion.
     pub champion: Latency,
@@ -221,7 +225,7 @@ impl LatencyGate {
 }
 
 /// All gates of one candidate with their numbers; stored in `pipeline_runs.gate` and audited.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateVerdict {
     /// The verdict over all gates.
     pub verdict: Verdict,

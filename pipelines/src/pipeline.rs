@@ -3,6 +3,7 @@
 use chasqui_registry::db::Tx;
 use chasqui_registry::name::{Actor, PipelineName};
 use chasqui_registry::{Micros, Page, PageRequest, Registry, audit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::Row;
@@ -17,7 +18,7 @@ use crate::spec::PipelineSpec;
 const RETRAIN_ATTEMPTS: i64 = 3;
 
 /// A pipeline as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Pipeline {
     /// Its name.
     pub name: String,
@@ -60,7 +61,7 @@ impl Trigger {
 }
 
 /// A run as stored; what is not reached yet is absent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Run {
     /// Its id, the same as that of its job.
     pub id: String,

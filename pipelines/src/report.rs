@@ -12,6 +12,7 @@ use chasqui_registry::name::ServiceName;
 use chasqui_registry::prediction_log::Log;
 use chasqui_registry::{Micros, Page, PageRequest, Registry};
 use chasqui_report::{Language, Report};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -42,7 +43,7 @@ pub struct ReportRequest {
 }
 
 /// A report as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoredReport {
     /// Its id.
     pub id: String,

@@ -18,6 +18,7 @@ pub mod window;
 use chasqui_registry::name::{Actor, AliasName, ModelName, ServiceName};
 use chasqui_registry::service::{Service, Target};
 use chasqui_registry::{Micros, Registry};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -75,7 +76,7 @@ pub struct LiveRollout {
 }
 
 /// What is known about a rollout: enough to recompute every decision.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EvidenceReport {
     /// The rollout.
     pub rollout: Rollout,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chasqui_registry::name::{DatasetName, ModelName, ServiceName};
 use chasqui_trainer::{Holdout, Learner, Task, TrainSpec};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ use crate::rollout::window::Window;
 use crate::schedule::cron::Cron;
 
 /// A pipeline as declared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineSpec {
     /// The service that it keeps fresh.
@@ -47,7 +48,7 @@ pub struct PipelineSpec {
 }
 
 /// Where the rows come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
     /// The dataset; its latest version.
@@ -58,7 +59,7 @@ pub struct SourceSpec {
 }
 
 /// What is learned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSpec {
     /// The column to predict.
@@ -77,7 +78,7 @@ pub struct FeatureSpec {
 }
 
 /// How a better candidate is brought in: a [`Plan`] with what to do when the gates cannot tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RolloutSpec {
     /// The steps.
@@ -102,7 +103,7 @@ impl Default for RolloutSpec {
 }
 
 /// What to do with a candidate that the rows cannot tell from the champion.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUndecided {
     /// The champion stays.
@@ -113,7 +114,7 @@ pub enum OnUndecided {
 }
 
 /// When it runs by itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TriggerSpec {
     /// When the service's data drifted, and no season explains it.
@@ -126,6 +127,7 @@ pub struct TriggerSpec {
     pub schedule: Option<String>,
     /// The least time between two runs that drift or performance starts.
     #[serde(with = "friendly")]
+    #[schemars(with = "String")]
     pub cooldown: Duration,
 }
 

@@ -1,5 +1,6 @@
 //! Aliases: movable names of versions, such as `champion` and `challenger`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -10,7 +11,7 @@ use crate::version::Version;
 use crate::{Error, Micros, Registry, Result, audit, model, routing, row, service, version};
 
 /// An alias and where it points.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alias {
     /// The model.
     pub model: ModelName,

@@ -5,6 +5,7 @@
 //! ([`Registry::verify_audit`]). Entries cut off at the end are seen by comparing [`ChainCheck::last`] with
 //! one kept elsewhere.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -41,7 +42,7 @@ pub struct Entry<'a> {
 }
 
 /// An entry as it stands in the log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AuditRecord {
     /// Its place, from 1, without gaps.
     pub seq: i64,
@@ -66,7 +67,8 @@ pub struct AuditRecord {
 }
 
 /// The end of a chain: its last place and hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AuditChainEnd")]
 pub struct ChainEnd {
     /// The last entry's place.
     pub seq: i64,
@@ -75,7 +77,8 @@ pub struct ChainEnd {
 }
 
 /// What a walk along the chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AuditChainCheck")]
 pub struct ChainCheck {
     /// Entries that are as they were written.
     pub entries: i64,

@@ -3,6 +3,7 @@
 //! There is one for all services. What is by law is not stored: `chasqui_drift::calendar` knows it for any year.
 
 use chasqui_drift::calendar::Calendar;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -14,7 +15,7 @@ use crate::{Error, Micros, Registry, Result, audit, row};
 const ID: i64 = 1;
 
 /// The calendar as stored.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct StoredCalendar {
     /// What the company changed.
     pub calendar: Calendar,

@@ -1,8 +1,10 @@
 //! Time as a parameter, and the ids that are made of it.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -10,6 +12,16 @@ use uuid::{NoContext, Timestamp, Uuid};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Micros(pub i64);
+
+impl JsonSchema for Micros {
+    fn schema_name() -> Cow<'static, str> {
+        "Micros".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "format": "int64", "description": "Microseconds since 1970, UTC." })
+    }
+}
 
 impl Micros {
     /// Microseconds in a second.

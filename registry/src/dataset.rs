@@ -22,6 +22,7 @@ mod writer;
 
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -51,7 +52,7 @@ pub const MAX_COLUMNS: usize = 4096;
 pub const MAX_CELL_BYTES: usize = 1 << 20;
 
 /// A dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Dataset {
     /// Its name.
     pub name: DatasetName,
@@ -64,7 +65,7 @@ pub struct Dataset {
 }
 
 /// One column of a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnSchema {
     /// Its name.
     pub name: String,
@@ -74,8 +75,9 @@ pub struct ColumnSchema {
 }
 
 /// Where a version came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
+#[schemars(rename = "DatasetSource")]
 pub enum Source {
     /// A file.
     Upload {
@@ -104,7 +106,7 @@ pub enum Source {
 }
 
 /// An immutable version of a dataset.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DatasetVersion {
     /// The dataset.
     pub dataset: DatasetName,

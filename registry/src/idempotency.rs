@@ -1,7 +1,7 @@
 //! Idempotency keys: a POST that is sent again gets the answer of the first, and is not done twice.
 
 use crate::artifact::Sha256Hex;
-use crate::name::{Actor, check_text};
+use crate::name::Actor;
 use crate::{Error, Micros, Registry, Result, row};
 
 const KEY_BYTES: usize = 255;
@@ -26,10 +26,7 @@ impl Registry {
     /// Claims an idempotency key of an actor for a request with this hash. [`Error::Conflict`] while the first
     /// request is still at work, [`Error::Invalid`] when the key was used for a different request.
     pub async fn begin_request(&self, actor: &Actor, key: &str, request: &Sha256Hex) -> Result<Begin> {
-        check_text("Idempotency-Key", key, KEY_BYTES)?;
-        if key.is_empty() {
-            return Err(Error::Invalid("`Idempotency-Key` is empty; send a fresh UUID".into()));
-        }
+        check_key(key)?;
         if self.claim(actor, key, request).await? {
             return Ok(Begin::Fresh);
         }
@@ -41,9 +38,7 @@ impl Registry {
         // Given up between the two statements.
         let row = row.ok_or_else(in_progress)?;
         if row::text(&row, "request_sha256")? != request.as_str() {
-            return Err(Error::Invalid(
-                "this `Idempotency-Key` was used for a different request; send a fresh one".into(),
-            ));
+            return Err(used_otherwise());
         }
         let status = row::integer(&row, "status")?;
         if status != 0 {
@@ -119,6 +114,24 @@ impl Registry {
     }
 }
 
-fn in_progress() -> Error {
+/// A header that is neither empty nor long, of printable ASCII alone.
+fn check_key(key: &str) -> Result<()> {
+    let is_fine =
+        (1..=KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if is_fine {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "`Idempotency-Key` must have 1 to {KEY_BYTES} printable ASCII characters; send a fresh UUID"
+    )))
+}
+
+/// What a key is told that was used for something else.
+pub fn used_otherwise() -> Error {
+    Error::Invalid("this `Idempotency-Key` was used for a different request; send a fresh one".into())
+}
+
+/// What a second request is told while the first is at work.
+pub fn in_progress() -> Error {
     Error::Conflict("the first request with this `Idempotency-Key` is still at work; try again later".into())
 }

@@ -1,6 +1,7 @@
 //! Models: a name under which versions follow each other.
 
 use chasqui_runtime::Task;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -12,7 +13,7 @@ use crate::{Error, Micros, Page, PageRequest, Registry, Result, audit, routing, 
 const DESCRIPTION_BYTES: usize = 64 << 10;
 
 /// A model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Model {
     /// Its name.
     pub name: ModelName,

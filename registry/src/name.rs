@@ -1,11 +1,16 @@
 //! Names that people and programs give to things, parsed at the border.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// Longest name, in characters.
 pub const MAX_CHARS: usize = 255;
+/// What stands between the first and the last character of a name may be a space; `check` is the rule itself.
+const PATTERN: &str = r"^[^/:\s\x00-\x1F\x7F-\x9F]([^/:\x00-\x1F\x7F-\x9F]*[^/:\s\x00-\x1F\x7F-\x9F])?$";
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
@@ -59,6 +64,16 @@ macro_rules! name {
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                schema($kind)
             }
         }
 
@@ -141,6 +156,21 @@ fn check(kind: &str, text: &str) -> Result<()> {
         return Err(Error::Invalid(format!("the {kind} must not be {text:?}")));
     }
     Ok(())
+}
+
+/// The rules of [`check`] as a JSON Schema.
+fn schema(kind: &str) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_CHARS,
+        "pattern": PATTERN,
+        "not": { "enum": [".", ".."] },
+        "description": format!(
+            "The {kind}: 1 to {MAX_CHARS} characters without `/`, `:` and control characters, without white space \
+             at either end, and neither `.` nor `..`."
+        ),
+    })
 }
 
 /// Checks a free text: at most `max_bytes`, and no NUL, which PostgreSQL does not store.

@@ -6,9 +6,11 @@
 
 mod resolve;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
@@ -65,8 +67,28 @@ pub struct Outcome {
     pub occurred_at: Option<Micros>,
 }
 
+impl JsonSchema for Outcome {
+    fn schema_name() -> Cow<'static, str> {
+        "Outcome".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut told = generator.subschema_for::<RawOutcome>();
+        told.insert("oneOf".into(), json!([
+            { "required": ["prediction_id"], "properties": {
+                "prediction_id": { "type": "string" }, "key": { "type": "null" }, "at": { "type": "null" } } },
+            { "required": ["service", "key", "at"], "properties": {
+                "prediction_id": { "type": "null" }, "service": { "type": "string" },
+                "key": { "not": { "type": "null" } }, "at": { "not": { "type": "null" } } } },
+        ]));
+        let known = |field: &str| json!({ "required": [field], "properties": { field: { "not": { "type": "null" } } } });
+        told.insert("anyOf".into(), json!([known("label"), known("value"), known("converted")]));
+        told
+    }
+}
+
 /// What a call did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StoredOutcomes {
     /// New ones.
     pub stored: u64,
@@ -79,7 +101,7 @@ pub struct StoredOutcomes {
 }
 
 /// An outcome as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoredOutcome {
     /// The prediction.
     pub prediction_id: Uuid,
@@ -97,21 +119,33 @@ pub struct StoredOutcome {
     pub received_at: Micros,
 }
 
-#[derive(Deserialize)]
+/// What became of a prediction, which is named by its id, or by the service, the entity's key and about when it was
+/// asked. At least one of `label`, `value` and `converted` is given.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 struct RawOutcome {
+    /// Which prediction.
     prediction_id: Option<Uuid>,
+    /// The service that was asked.
     service: Option<ServiceName>,
+    /// The entity that it was about.
     key: Option<RawLabel>,
+    /// About when it was asked.
     at: Option<RawTime>,
+    /// The class that turned out to be true.
     label: Option<RawLabel>,
+    /// The number that turned out to be true, or the revenue.
     value: Option<f64>,
+    /// Whether the customer did it.
     converted: Option<bool>,
+    /// When it happened; when it was received if nothing is said.
     occurred_at: Option<RawTime>,
 }
 
 /// Classes and keys are texts here, whatever they are in the caller's JSON.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(untagged)]
 enum RawLabel {
     Boolean(bool),
@@ -132,7 +166,8 @@ impl From<RawLabel> for String {
 }
 
 /// Microseconds since 1970, or RFC 3339.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(untagged)]
 enum RawTime {
     Micros(i64),

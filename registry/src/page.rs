@@ -1,5 +1,6 @@
 //! Lists in pages, by cursor.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -76,7 +77,8 @@ impl PageRequest {
 }
 
 /// Some items of a list, and where the next page starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,

@@ -5,6 +5,7 @@ mod expectation;
 mod worth;
 
 use chasqui_runtime::Signature;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -18,7 +19,7 @@ use crate::name::{Actor, AliasName, ModelName, ServiceName};
 use crate::{Error, Micros, Page, PageRequest, Registry, Result, alias, audit, model, routing, row, version};
 
 /// A service.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Service {
     /// Its name.
     pub name: ServiceName,

@@ -4,6 +4,7 @@
 //! password hash would protect nothing and cost every request.
 
 use rand::Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -20,7 +21,7 @@ pub const SECRET_PREFIX: &str = "chq_";
 const MIN_SECRET_CHARS: usize = 8;
 
 /// What a key may do; each role may do all that the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads, and asks for predictions.
@@ -54,7 +55,7 @@ impl std::str::FromStr for Role {
 }
 
 /// A key without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ApiKey {
     /// Its id.
     pub id: Uuid,

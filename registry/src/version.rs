@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use chasqui_drift::Profile;
 use chasqui_runtime::{Limits, Signature};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use crate::name::{Actor, DatasetName, ModelName};
 use crate::{Error, Micros, Page, PageRequest, Registry, Result, audit, model, routing, row};
 
 /// A version of a model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Version {
     /// The model.
     pub model: ModelName,
@@ -51,7 +52,7 @@ pub struct Version {
 }
 
 /// Where a version comes from; what is not known is absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lineage {
     /// The data it was trained on.
@@ -69,7 +70,7 @@ pub struct Lineage {
 }
 
 /// One version of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetVersionRef {
     /// The dataset.

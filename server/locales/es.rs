@@ -15,6 +15,21 @@ pub(super) static ES: Texts = Texts {
     roles: ["lectura", "edición", "administración"],
     automatic: "Chasqui, automáticamente",
 
+    api_title: "Referencia de la API",
+    api_lead: "Todo lo que un programa puede pedir, con ejemplos. Las descripciones están en inglés. El documento:",
+    api_general: "En general",
+    api_needs: "Necesita una clave con el rol:",
+    api_open: "No necesita clave.",
+    api_parameters: "Parámetros",
+    api_required: "obligatorio",
+    api_body: "Contenido que se envía",
+    api_answers: "Respuestas",
+    api_members: "Campos",
+    api_schemas: "Tipos de datos",
+    api_try: "Probar aquí",
+    api_send: "Enviar",
+    api_send_note: "Se hace de verdad, con los permisos de su clave.",
+
     lead_none: "Todavía no hay ningún servicio.",
     lead_only: "El servicio {name} necesita atención.",
     lead_calm: [

@@ -3,6 +3,7 @@
 //! Handlers parse, call, render. Errors are problems ([`crate::problem`]) until the last moment; each protocol tells
 //! them in its own form.
 
+mod document;
 pub mod health;
 pub mod idempotency;
 pub mod kserve_v1;
@@ -18,21 +19,43 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use serde::Serialize;
 
+use crate::openapi::Operation;
 use crate::pages;
 use crate::problem::{Problem, Result};
 
 /// Declares every route.
 pub fn routes(config: &mut ServiceConfig) {
+    programs(config);
+    pages::routes(config);
+}
+
+/// Declares what programs ask; a route that is declared here is described in [`operations`].
+fn programs(config: &mut ServiceConfig) {
     health::routes(config);
     oip::routes(config);
     kserve_v1::routes(config);
     mlflow::routes(config);
+    document::routes(config);
     config.service(v1::scope());
-    pages::routes(config);
+}
+
+/// What the routes for programs say about themselves, for the API's document.
+pub fn operations() -> Vec<Operation> {
+    let all = [
+        health::operations(),
+        oip::operations(),
+        kserve_v1::operations(),
+        mlflow::operations(),
+        document::operations(),
+        v1::operations(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// A resource that answers methods it does not have with a problem that names those it has.
 pub fn resource(path: &str, allow: &'static str) -> Resource {
+    #[cfg(test)]
+    tests::declared(path, allow);
     let refuse = move |request: HttpRequest| async move {
         let problem = Problem::method_not_allowed(request.method().as_str(), allow);
         in_dialect(request.path(), &problem)
@@ -48,7 +71,12 @@ pub async fn not_found(request: HttpRequest) -> HttpResponse {
 
 /// A name in a path that is not one.
 pub fn bad_path(error: &actix_web::error::PathError) -> actix_web::Error {
-    Problem::bad_request(format!("the path is wrong: {error}")).into()
+    wrong_path(error).into()
+}
+
+/// What is said about it.
+pub fn wrong_path(error: &actix_web::error::PathError) -> Problem {
+    Problem::bad_request(format!("the path is wrong: {error}"))
 }
 
 /// A problem in the form that callers of this path expect.
@@ -106,7 +134,57 @@ pub fn segment(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::segment;
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    thread_local! {
+        static DECLARED: RefCell<Vec<(String, &'static str)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Notes a route that is being declared.
+    pub(super) fn declared(path: &str, allow: &'static str) {
+        DECLARED.with_borrow_mut(|all| all.push((path.to_owned(), allow)));
+    }
+
+    /// The routes that are declared by something, with the path that they are under.
+    fn declared_by(under: &str, declare: impl FnOnce()) -> BTreeSet<(String, String)> {
+        DECLARED.take();
+        declare();
+        let all = DECLARED.take().into_iter();
+        all.flat_map(|(path, allow)| {
+            allow.split(", ").map(move |method| (format!("{under}{path}"), method.to_ascii_lowercase()))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_route_is_described_and_every_described_route_is_there() {
+        let whole = declared_by("", || {
+            let _ = actix_web::App::new().configure(programs);
+        });
+        let inner = declared_by("", || {
+            let _ = v1::scope();
+        });
+        let under_v1 = declared_by("/api/v1", || {
+            let _ = v1::scope();
+        });
+        let routes: BTreeSet<_> = whole.difference(&inner).cloned().chain(under_v1).collect();
+        let operations = operations();
+        let described: BTreeSet<_> = operations
+            .iter()
+            .map(|operation| (operation.path().to_owned(), operation.method().to_owned()))
+            .collect();
+        assert_eq!(described.len(), operations.len(), "an operation is described twice");
+        let missing: Vec<_> = routes.difference(&described).collect();
+        let surplus: Vec<_> = described.difference(&routes).collect();
+        assert!(
+            missing.is_empty() && surplus.is_empty(),
+            "not described: {missing:?}; not there: {surplus:?}"
+        );
+        assert!(routes.len() > 60, "{routes:?}");
+    }
 
     #[test]
     fn names_become_segments() {

@@ -1,5 +1,7 @@
 //! Reads request bodies: never more than the limit, compressed or not, and JSON into a type.
 
+pub mod strict;
+
 use std::time::Duration;
 
 use actix_web::dev::Decompress;
@@ -16,7 +18,7 @@ use crate::app::App;
 use crate::problem::{Problem, Result};
 
 /// How long a client may send nothing in the middle of a body.
-const IDLE: Duration = Duration::from_secs(30);
+pub const IDLE: Duration = Duration::from_secs(30);
 
 /// Reads a body of at most `limit` bytes, counted after decompression.
 pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Bytes> {
@@ -31,7 +33,7 @@ pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) ->
             let inflated = Decompress::from_headers(payload, request.headers());
             collect(inflated, None, limit).await
         }
-        Some(other) => Err(unknown_encoding(other)),
+        Some(other) => Err(unknown_encoding(&String::from_utf8_lossy(other))),
     }
 }
 
@@ -43,14 +45,14 @@ pub fn pieces(request: &HttpRequest, payload: web::Payload) -> Result<Pieces> {
     match request.headers().get(header::CONTENT_ENCODING).map(header::HeaderValue::as_bytes) {
         None | Some(b"identity" | b"") => Ok(payload.boxed_local()),
         Some(b"gzip" | b"deflate") => Ok(Decompress::from_headers(payload, request.headers()).boxed_local()),
-        Some(other) => Err(unknown_encoding(other)),
+        Some(other) => Err(unknown_encoding(&String::from_utf8_lossy(other))),
     }
 }
 
-fn unknown_encoding(encoding: &[u8]) -> Problem {
+/// A content encoding that is not read.
+pub fn unknown_encoding(name: &str) -> Problem {
     Problem::unsupported_media(format!(
-        "the content encoding {:?} is not read; send gzip, deflate or none",
-        String::from_utf8_lossy(encoding)
+        "the content encoding {name:?} is not read; send gzip, deflate or none"
     ))
 }
 
@@ -106,13 +108,18 @@ fn json_limit(request: &HttpRequest) -> usize {
 /// Parses JSON; an empty body counts as `{}`.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            Problem::unprocessable(format!("the body does not fit: {error}"))
-        } else {
-            Problem::bad_request(format!("the body is not valid JSON: {error}"))
-        }
-    })
+    strict::from_slice(body).map_err(|error| unfit(&error))
+}
+
+/// A body that is not JSON, or not what is meant.
+pub fn unfit(error: &serde_json::Error) -> Problem {
+    if strict::is_list_for_object(error) {
+        Problem::bad_request(format!("the body is not understood: {error}"))
+    } else if error.is_data() {
+        Problem::unprocessable(format!("the body does not fit: {error}"))
+    } else {
+        Problem::bad_request(format!("the body is not valid JSON: {error}"))
+    }
 }
 
 /// The query of the URL, every value as text.
@@ -124,10 +131,14 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = futures::future::Ready<std::result::Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
-        let parsed = web::Query::<T>::from_query(request.query_string());
-        futures::future::ready(match parsed {
-            Ok(query) => Ok(Self(query.into_inner())),
-            Err(error) => Err(Problem::bad_request(format!("the query is wrong: {error}")).into()),
-        })
+        futures::future::ready(query(request.query_string()).map(Self).map_err(Into::into))
     }
+}
+
+/// Parses a query.
+pub fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let parsed = web::Query::<T>::from_query(text);
+    parsed
+        .map(web::Query::into_inner)
+        .map_err(|error| Problem::bad_request(format!("the query is wrong: {error}")))
 }

@@ -35,6 +35,8 @@ enum Command {
     Migrate(serve::Migrate),
     /// Print the configuration in force, without its secrets
     Config(operate::Show),
+    /// Print the OpenAPI document of the API
+    Openapi,
     /// Look at everything the server needs, and say what is wrong
     Doctor(operate::Doctor),
     /// Show the whole loop on generated data
@@ -86,6 +88,10 @@ pub fn main() -> ExitCode {
         Command::Worker(worker) => worker.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Config(config) => config.run(),
+        Command::Openapi => {
+            output::line(crate::openapi::text().trim_end());
+            Ok(())
+        }
         Command::Doctor(doctor) => serve::block_on(doctor.run()),
         Command::Demo(options) => serve::block_on(async {
             let complete = demo::run(options).await?;

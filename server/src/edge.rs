@@ -107,9 +107,9 @@ fn is_prediction(method: &Method, path: &str) -> bool {
     *method == Method::POST && (is_friendly || is_v2 || is_v1 || is_mlflow)
 }
 
-/// Whether the escapes of a path spell UTF-8; the router would read others as a replacement character, and two names
-/// would be one.
-fn is_utf8(path: &str) -> bool {
+/// Why the escapes of a path are refused, if they are. What is not UTF-8 the router would read as a replacement
+/// character, and two names would be one; NUL is in no name, and PostgreSQL does not take it in a question.
+pub(crate) fn fault_of_escapes(path: &str) -> Option<&'static str> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -120,13 +120,20 @@ fn is_utf8(path: &str) -> bool {
         bytes.push(escaped.unwrap_or(byte));
         rest = if escaped.is_some() { &tail[2..] } else { tail };
     }
-    std::str::from_utf8(&bytes).is_ok()
+    match std::str::from_utf8(&bytes) {
+        Err(_) => Some("the escapes in the path are not UTF-8"),
+        Ok(text) if text.contains('\0') => Some("there is a NUL character in the path; leave it out"),
+        Ok(_) => None,
+    }
 }
 
 /// Who is asking, when that may be asked: everything that changes something needs an editor.
 fn admit(app: &App, request: &ServiceRequest) -> Result<Option<Identity>, Problem> {
-    if !is_utf8(request.path()) {
-        return Err(Problem::bad_request("the escapes in the path are not UTF-8"));
+    if let Some(fault) = fault_of_escapes(request.path()) {
+        return Err(Problem::bad_request(fault));
+    }
+    if request.query_string().contains("%00") {
+        return Err(Problem::bad_request("there is a NUL character in the query; leave it out"));
     }
     if is_open(request.path()) {
         return Ok(None);
@@ -242,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn escapes_spell_utf8() {
+    fn escapes_spell_utf8_without_nul() {
         for fine in ["/", "/a%20b", "/a%C3%B1o", "/100%", "/%zz", "/%2"] {
-            assert!(is_utf8(fine), "{fine}");
+            assert!(fault_of_escapes(fine).is_none(), "{fine}");
         }
-        for wrong in ["/a%FFb", "/%C3", "/%C3/%B1"] {
-            assert!(!is_utf8(wrong), "{wrong}");
+        for wrong in ["/a%FFb", "/%C3", "/%C3/%B1", "/a%00", "/%00"] {
+            assert!(fault_of_escapes(wrong).is_some(), "{wrong}");
         }
     }
 

@@ -45,6 +45,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use self::execute::Call;
+pub use self::friendly::NO_EXPLANATION;
 pub use self::infer::{Ask, Inferred, JsonAnswer, Outcome, Output};
 use self::lines::Line;
 use self::loader::Loader;

@@ -17,6 +17,7 @@ pub mod inference;
 pub mod limits;
 mod memory;
 pub mod metrics;
+pub mod openapi;
 pub mod pages;
 mod performance;
 pub mod problem;

@@ -1,4 +1,4 @@
-//! Pages for people: the dashboard, services, reports, and signing in and out.
+//! Pages for people: the dashboard, services, reports, the API's reference, and signing in and out.
 //!
 //! Rendered here, in Spanish unless English is asked for, and complete without JavaScript; a small script only
 //! refreshes what is on the screen. Pages read what the API reads and say it in plain words; the few forms call what
@@ -12,6 +12,7 @@ mod facts;
 mod login;
 mod performance;
 mod picture;
+mod reference;
 mod reports;
 mod rollouts;
 mod runs;
@@ -34,6 +35,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/").route(read().to(dashboard::show)))
         .service(page("/services/{service}").route(read().to(service::show)))
         .service(page("/services/{service}/drift").route(read().to(drift::page::show)))
+        .service(page("/api").route(read().to(reference::show)))
         .service(page("/reports/{report}").route(read().to(reports::show)))
         .service(resource("/login", "GET, HEAD, POST").route(read().to(login::form)).post(login::sign_in))
         .service(resource("/logout", "POST").post(login::sign_out))

@@ -9,15 +9,19 @@ use chasqui_pipelines::monitor::performance::{StoredPerformance, windows};
 use chasqui_registry::Micros;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::prediction_log::{PredictionRange, count_predictions, labelled};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 
 /// A span of time of one service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Performance {
+    /// The service.
     service: ServiceName,
+    /// The first moment.
     from: Micros,
+    /// The first moment after.
     to: Micros,
     /// Answered predictions.
     predictions: u64,
@@ -33,9 +37,11 @@ pub(crate) struct Performance {
 const MOST_WINDOWS: i64 = 200;
 
 /// The figures of one version; a figure that does not apply is absent.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct VersionPerformance {
+    /// The version.
     version: i64,
+    /// Its predictions whose outcome is known.
     with_outcome: u64,
     /// Mean absolute error.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,24 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+/// Every code, for the API's document.
+pub const CODES: [&str; 14] = [
+    "invalid",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "method_not_allowed",
+    "already_exists",
+    "conflict",
+    "slow_body",
+    "too_large",
+    "unsupported",
+    "unavailable",
+    "internal",
+    "model_failed",
+    "timed_out",
+];
+
 /// An error as the caller sees it.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -79,6 +97,7 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        debug_assert!(CODES.contains(&code), "the document does not name the code {code}");
         Self {
             status,
             code,
@@ -169,6 +188,11 @@ impl Problem {
     /// 500: a defect of ours; the source goes to the log.
     pub fn internal(source: &dyn fmt::Display) -> Self {
         tracing::error!(error = %source, "a request failed by a fault of ours");
+        Self::failed()
+    }
+
+    /// What the caller is told of a defect of ours.
+    pub fn failed() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",

@@ -124,7 +124,7 @@ async fn what_cannot_be_read_is_refused_and_not_kept() {
         assert_eq!(answer.status, 422, "{what}: {}", answer.text());
         assert_problem(&answer, 422, named);
     }
-    assert_problem(&add(&server, "bad", "", b"").await, 400, "empty");
+    assert_problem(&add(&server, "bad", "", b"").await, 422, "empty");
     for query in ["?format=xls", "?delimitr=x", "?types=7", "?decimal=dot"] {
         let answer = add(&server, "bad", query, b"a,b\n1,2\n").await;
         assert!([400, 422].contains(&answer.status.as_u16()), "{query}: {}", answer.text());

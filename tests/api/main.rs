@@ -23,6 +23,7 @@ mod pages;
 mod predictions;
 mod pressure;
 mod protocol;
+mod reference;
 mod registration;
 mod repository;
 mod requests;

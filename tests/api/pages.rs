@@ -100,7 +100,8 @@ async fn pages_are_spanish_and_fit_a_desk_and_a_telephone() {
     let reports = server.get("/api/v1/services/ventas/reports").await.ok();
     let report = format!("/reports/{}", text(&items(&reports)[0]["id"]));
     let long = format!("/services/{long}");
-    let pages = ["/", "/services/ventas", &long, "/login", "/services/none", &report];
+    let pages =
+        ["/", "/services/ventas", &long, "/login", "/services/none", &report, "/api", "/api#startRollout"];
     let seen = look(&chromium, &server, &pages, &[1280, 390]);
     assert_eq!(seen.len(), 2 * pages.len());
     for page in &seen {

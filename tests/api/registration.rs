@@ -113,7 +113,7 @@ async fn broken_and_hostile_files_leave_nothing_behind() {
         damaged[offset..offset + 16].fill(0xff);
         cases.push((format!("damaged at {offset}"), damaged, 422));
     }
-    cases.push(("empty".into(), Vec::new(), 400));
+    cases.push(("empty".into(), Vec::new(), 422));
     cases.push(("a table".into(), b"price,store\n1,Quito\n".to_vec(), 422));
     cases.push(("a picture".into(), b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR".to_vec(), 422));
     cases.push((

@@ -1,6 +1,7 @@
 //! What every black-box test starts from: the real binary on a folder of its own, and a client for it.
-//! The tests live in `api/` (one module per route or promise), `journeys/` and `load/`.
+//! The tests live in `api/` (one module per route or promise), `contract/`, `journeys/` and `load/`.
 
+mod document;
 mod peers;
 mod server;
 

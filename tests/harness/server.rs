@@ -10,6 +10,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::document;
+
 /// The admin key every started server knows.
 pub const ADMIN_KEY: &str = "test-admin-key-of-32-characters-x";
 
@@ -292,11 +294,14 @@ impl Server {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<Answer, reqwest::Error> {
-        let mut request = self.request(method, path).body(body);
+        let mut request = self.request(method.clone(), path).body(body);
         if !content_type.is_empty() {
             request = request.header("content-type", content_type);
         }
-        Answer::of(request.send().await?).await
+        let answer = Answer::of(request.send().await?).await?;
+        // The path as it was sent: `..` in it is gone.
+        document::hold(&method, self.url.join(path).expect("a path joins").path(), &answer);
+        Ok(answer)
     }
 
     /// A request with the server's key, to be completed and sent by the caller; see [`Answer::of`].

@@ -1,6 +1,7 @@
 //! What to train: the columns, the learner and its settings.
 
 use chasqui_runtime::Task;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ColumnData, Table, TrainError};
@@ -47,7 +48,7 @@ impl Default for Holdout {
 }
 
 /// A learner with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Learner {
     /// Linear regression with an L2 penalty (ridge).
@@ -70,8 +71,9 @@ impl Learner {
 }
 
 /// Settings of linear and logistic regression.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "LinearSettings")]
 pub struct Linear {
     /// Weight of the penalty `l2/2 · ‖w‖²` beside the summed loss, for standardised features; the intercept is free.
     pub l2: f64,
@@ -89,8 +91,9 @@ impl Default for Linear {
 }
 
 /// Settings of gradient boosting.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "BoostingSettings")]
 pub struct Boosting {
     /// Most rounds of boosting; a round is one tree, or one per class for more than two classes.
     pub trees: usize,

@@ -1,5 +1,6 @@
 //! Which groups (shops, provinces, channels) moved otherwise than the rest when a column changed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::without_weekdays;
@@ -23,7 +24,7 @@ pub struct GroupDays {
 }
 
 /// How a group moved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupShift {
     /// The group.
     pub name: String,

@@ -7,6 +7,7 @@
 mod shape;
 mod weekday;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stream::{Adwin, AdwinSettings, Cut, Signal};
@@ -26,7 +27,7 @@ const CONFIRMATION: f64 = 0.2;
 const DATE_INTERVAL: f64 = 0.9;
 
 /// The kind of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ChangeKind {
     /// «Todavía no se puede distinguir»: fewer than 6 windows.
@@ -53,7 +54,7 @@ pub enum ChangeKind {
 }
 
 /// A change described.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeDescription {
     /// Its kind.
     pub kind: ChangeKind,
@@ -69,7 +70,7 @@ pub struct ChangeDescription {
 }
 
 /// When a change began: indices into the series that was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeDate {
     /// The likeliest first window of the change.
     pub window: usize,

@@ -8,14 +8,16 @@
 mod column;
 mod flow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use column::column_faults;
 pub use flow::{Flow, flow_faults};
 
 /// What was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "QualityCheck")]
 pub enum Check {
     /// The share of rows without a value is not that of training.
     Missing,
@@ -63,7 +65,8 @@ impl Check {
 ///
 /// `before` and `after` are shares of the rows (0–1); of [`Check::Volume`] they are rows, of [`Check::Freshness`]
 /// shares of the window's length that passed after its last row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "QualityFault")]
 pub struct Fault {
     /// What was looked at.
     pub check: Check,

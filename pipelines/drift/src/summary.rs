@@ -3,6 +3,7 @@
 mod histogram;
 
 pub(crate) use histogram::edges;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 pub(crate) const SHOWN_CATEGORIES: usize = 10;
 
 /// One bar of a histogram.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bin {
     /// Lower end; the first bin also holds everything below.
     pub from: f64,
@@ -25,7 +26,8 @@ pub struct Bin {
 }
 
 /// One category and how common it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CategoryShare")]
 pub struct Category {
     /// The value.
     pub value: String,
@@ -34,7 +36,8 @@ pub struct Category {
 }
 
 /// A column at one time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ColumnAtOneTime")]
 pub struct Summary {
     /// Rows, missing ones included.
     pub rows: u64,

@@ -1,11 +1,12 @@
 //! What a scan found.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Summary;
 
 /// Whether a column holds numbers or categories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
     /// Numbers, tested by Kolmogorov–Smirnov.
@@ -16,7 +17,7 @@ pub enum ColumnKind {
 
 /// What changed in one column. Every number is finite; where a test does not apply, `reason` says why, the
 /// statistics are 0 and the p-values 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FeatureDrift {
     /// The column's name.
     pub name: String,
@@ -61,7 +62,7 @@ pub struct FeatureDrift {
 }
 
 /// What changed in a model's data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DriftVerdict {
     /// A feature or the prediction drifted.
     pub drifted: bool,

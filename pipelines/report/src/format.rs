@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What stands in the place of a number that does not exist.
@@ -48,8 +49,9 @@ impl Language {
 }
 
 /// Which sign separates the decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportNumberStyle")]
 pub enum NumberStyle {
     /// Comma in Spanish, point in English.
     #[default]
@@ -61,13 +63,16 @@ pub enum NumberStyle {
 }
 
 /// A range of numbers, both ends included; the ends may be given in either order.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportRange")]
 pub struct Range {
     /// One end.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub low: f64,
     /// The other end.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub high: f64,
 }
 
@@ -79,8 +84,9 @@ impl Range {
 }
 
 /// The unit in which a number is told.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportUnit")]
 pub enum Unit {
     /// Dollars: `USD 1.384,10`.
     Money,

@@ -1,10 +1,14 @@
 //! The five levels of a report and the rule that assigns them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How serious the state of a service is, from green to red; the order is the order of severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "ReportLevel")]
 pub enum Level {
     /// Green: no significant change. Nothing to do.
     #[default]
@@ -20,8 +24,9 @@ pub enum Level {
 }
 
 /// What the tests of the columns said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportChangeFact")]
 pub enum ChangeFact {
     /// No significant change.
     #[default]
@@ -33,8 +38,9 @@ pub enum ChangeFact {
 }
 
 /// What is known, or estimated, about the performance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportPerformanceFact")]
 pub enum PerformanceFact {
     /// Neither measured nor estimated.
     #[default]
@@ -48,8 +54,9 @@ pub enum PerformanceFact {
 }
 
 /// The facts that decide the level, and nothing else.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "ReportFacts")]
 pub struct Facts {
     /// What the tests of the columns said.
     pub change: ChangeFact,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ReportError;
@@ -21,7 +22,8 @@ use history::History;
 pub const MAX_CHANGES: usize = 3;
 
 /// The days that a report covers, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportPeriod")]
 pub struct Period {
     /// The first day.
     pub from: Date,
@@ -30,7 +32,8 @@ pub struct Period {
 }
 
 /// Every figure of a report, before its rules were checked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportDraft")]
 pub struct Draft {
     /// The service that the report is about.
     pub service: String,
@@ -88,7 +91,7 @@ pub struct Draft {
 /// - it names at most [`MAX_CHANGES`] changes.
 ///
 /// As JSON it is its [`Draft`] with the level added; reading it checks the rules again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Draft")]
 pub struct Report {
     level: Level,

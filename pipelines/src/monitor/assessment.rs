@@ -6,11 +6,13 @@ use chasqui_drift::groups::GroupShift;
 use chasqui_drift::kind::ChangeDescription;
 use chasqui_drift::quality::Fault;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a verdict means. Everything is absent in verdicts from before it was known.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "DriftAssessment")]
 pub struct Assessment {
     /// Faults of the window's data; a season never explains them.
     pub faults: Vec<Fault>,
@@ -38,7 +40,7 @@ impl Assessment {
 }
 
 /// What the season makes of a change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SeasonReading {
     /// Whether it explains it.
     pub verdict: SeasonalVerdict,
@@ -57,7 +59,7 @@ pub struct SeasonReading {
 }
 
 /// Where the rows of an earlier year are from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeasonSource {
     /// The prediction log.
@@ -67,7 +69,7 @@ pub enum SeasonSource {
 }
 
 /// A column beside training and beside the earlier year.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnLikeness {
     /// The column.
     pub column: String,
@@ -77,7 +79,7 @@ pub struct ColumnLikeness {
 }
 
 /// Kind and date of a column's change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnChange {
     /// The column.
     pub column: String,
@@ -92,7 +94,7 @@ pub struct ColumnChange {
 }
 
 /// When a change began, in days of Guayaquil.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeInterval {
     /// The likeliest day.
     pub on: Date,

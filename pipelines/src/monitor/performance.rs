@@ -14,6 +14,7 @@ mod watch;
 
 use chasqui_drift::decision::{Advice, GroupFairness, Loss as Dollars, RetrainingForecast};
 use chasqui_drift::performance::{Doubt, Reconciliation, Thresholds};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use estimator::{Estimator, Reference};
@@ -23,7 +24,8 @@ pub use watch::{estimate, refresh, stale};
 pub(super) use watch::{fell_before, keep};
 
 /// One measure of one window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PerformanceFigure")]
 pub struct Figure {
     /// `accuracy`, `roc_auc`, …; `mean_absolute` or `root_mean_squared` of a regression.
     pub measure: String,
@@ -48,7 +50,8 @@ pub struct Figure {
 }
 
 /// What the answers of a window are worth.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WindowValue")]
 pub struct Value {
     /// Dollars a prediction in the window.
     pub per_prediction: f64,
@@ -65,7 +68,7 @@ pub struct Value {
 }
 
 /// The performance of a version in one window.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct WindowPerformance {
     /// Predictions.

@@ -4,6 +4,7 @@ use chasqui_drift::DriftVerdict;
 use chasqui_registry::db::Tx;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::{Micros, Page, PageRequest, Registry};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -12,7 +13,7 @@ use super::{Assessment, WindowKey};
 use crate::error::Result;
 
 /// A verdict as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoredVerdict {
     /// Its id.
     pub id: String,

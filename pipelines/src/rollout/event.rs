@@ -2,6 +2,7 @@
 
 use chasqui_registry::db::Tx;
 use chasqui_registry::{Micros, Registry};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -10,7 +11,7 @@ use sqlx::any::AnyRow;
 use crate::error::Result;
 
 /// An event of a rollout; `hash` covers all other fields, `previous_hash` included.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RolloutEvent {
     /// The rollout.
     pub rollout_id: String,

@@ -9,6 +9,7 @@
 //! Everything here is a pure function of counts: an auditor recomputes it, counts of replicas are added, and the order
 //! in which they arrive does not matter. Decisions are not made here but in [`state`](super::state).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::ln_beta;
 
@@ -31,7 +32,7 @@ pub const SUSPICION: f64 = std::f64::consts::LN_10;
 /// - An *entity* is the key that routing sticks to; a request without a key is an entity of its own.
 /// - `entities` are those first seen in the segment; `*_entities` had their first bad event of the rollout in it.
 /// - Client errors, pinned requests and the warm-up are in none of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArmCounts {
     /// Requests that were routed.
     pub requests: u64,
@@ -89,7 +90,7 @@ impl ArmCounts {
 }
 
 /// Both arms.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Arms {
     /// The version that served before.
     pub stable: ArmCounts,
@@ -112,7 +113,7 @@ impl Arms {
 }
 
 /// The counts of one segment: a period with a constant share of the canary.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentCounts {
     /// Its number; it grows with every change of the weight.
     pub segment: i64,
@@ -123,7 +124,7 @@ pub struct SegmentCounts {
 }
 
 /// The counts of one metric in one segment, as the formulas take them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Split {
     /// The canary's share `w`.
     pub weight: f64,
@@ -175,7 +176,7 @@ pub fn ln_e_sample_ratio(splits: &[Split], kappa: f64) -> f64 {
 }
 
 /// What the counts say against the canary for one metric, and for it when non-inferiority is asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardEvidence {
     /// The metric.
     pub metric: Metric,
@@ -207,7 +208,7 @@ impl GuardEvidence {
 }
 
 /// The test of the planned share on first-seen entities.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleRatio {
     /// First-seen entities per segment.
     pub splits: Vec<Split>,
@@ -220,7 +221,7 @@ pub struct SampleRatio {
 }
 
 /// All that is known at one moment; stored with every event of the rollout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// The counts it follows from.
     pub segments: Vec<SegmentCounts>,

@@ -5,14 +5,16 @@
 use std::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as friendly;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
 use crate::error::{Error, Result};
 
 /// A guarded metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "GuardedMetric")]
 pub enum Metric {
     /// The version failed or timed out.
     Errors,
@@ -31,13 +33,15 @@ impl Metric {
 }
 
 /// One step: a share of the traffic, for how long, and how much must be seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RolloutStep")]
 pub struct Step {
     /// The canary's share, between 0 and 1, both excluded.
     pub weight: f64,
     /// The least time at this share: `"30s"`, `"10m"`, `"1h"`.
     #[serde(with = "friendly", default)]
+    #[schemars(with = "String")]
     pub hold: Duration,
     /// The least number of canary requests at this share; at least one, so that silence never promotes.
     #[serde(default = "default_min_requests")]
@@ -51,13 +55,15 @@ pub struct Step {
 }
 
 /// The last stretch before success: nearly all traffic, a small hold-back on the old version.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RolloutBake")]
 pub struct Bake {
     /// The canary's share.
     pub weight: f64,
     /// It succeeds after this time …
     #[serde(with = "friendly")]
+    #[schemars(with = "String")]
     pub hold: Duration,
     /// … with at least this many canary requests …
     pub min_requests: u64,
@@ -72,8 +78,9 @@ impl Default for Bake {
 }
 
 /// How the error probability of a rollout is spent. The shares of quality and business are kept for them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RolloutBudget")]
 pub struct Budget {
     /// Probability of rolling back a version that is no worse, over all guards and the whole rollout.
     pub harm_alpha: f64,
@@ -123,8 +130,9 @@ impl Budget {
 }
 
 /// The least that must have gone wrong on the canary before it is rolled back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RolloutFloor")]
 pub struct Floor {
     /// Bad events.
     pub events: u64,
@@ -139,8 +147,9 @@ impl Default for Floor {
 }
 
 /// What both arms together must not miss: the absolute guard.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RolloutObjectives")]
 pub struct Objectives {
     /// Share of failed requests.
     pub errors: f64,
@@ -170,8 +179,9 @@ impl Objectives {
 ///
 /// - `steps` is not empty, its weights rise strictly and stay below `bake.weight`.
 /// - Every step asks for at least one canary request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RolloutPlan")]
 pub struct Plan {
     /// The steps, in order.
     #[serde(default = "default_steps")]
@@ -193,12 +203,14 @@ pub struct Plan {
     pub four_eyes: bool,
     /// After the first canary request may come, this long nothing is counted for either arm.
     #[serde(with = "friendly", default)]
+    #[schemars(with = "String")]
     pub warmup: Duration,
     /// Synthetic requests that the version must answer before it gets real ones.
     #[serde(default = "default_warm_requests")]
     pub warm_requests: u32,
     /// A hold that lasts longer asks a person.
     #[serde(with = "friendly", default = "default_hold_max")]
+    #[schemars(with = "String")]
     pub hold_max: Duration,
     /// How α is spent.
     #[serde(default)]

@@ -7,6 +7,7 @@
 //! clock, a row or a count: the ticker does.
 
 use chasqui_registry::clock::Micros;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
@@ -17,8 +18,9 @@ pub use step::{AFTER_INCREASE, DRAIN, WARMING_DEADLINE, step};
 mod step;
 
 /// Where the traffic is: a step of the plan, or the last stretch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RolloutStage")]
 pub enum Stage {
     /// A step, counted from 0.
     Step(usize),
@@ -59,7 +61,7 @@ impl Stage {
 }
 
 /// Why a stage does not go on although its time has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HoldReason {
     /// Too few canary requests so far.
@@ -107,7 +109,7 @@ impl HoldReason {
 }
 
 /// What an approval is asked for, and what it lifts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "asked_for", rename_all = "snake_case")]
 pub enum Question {
     /// The plan asks for a person before going on.
@@ -120,8 +122,9 @@ pub enum Question {
 }
 
 /// The states of §3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
+#[schemars(rename = "RolloutPhase")]
 pub enum Phase {
     /// Declared, not started.
     Draft,
@@ -232,7 +235,7 @@ impl From<Stage> for Phase {
 }
 
 /// What an approval allows until the next stage.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Approval {
     /// Nothing was approved.
@@ -247,7 +250,8 @@ pub enum Approval {
 /// The state of a rollout, as stored.
 ///
 /// - `weights[segment]` is the canary's share of every segment so far; `segment` is the last of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RolloutState")]
 pub struct State {
     /// Where it is.
     pub phase: Phase,

@@ -5,6 +5,7 @@ use chasqui_registry::alias::{self, SetAlias};
 use chasqui_registry::db::{Tx, is_unique_violation};
 use chasqui_registry::name::{Actor, AliasName, ModelName};
 use chasqui_registry::{Micros, Page, PageRequest, Registry, audit, routing};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -17,7 +18,7 @@ use super::state::{Effect, State, Transition};
 use crate::error::{Error, Result};
 
 /// A rollout as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Rollout {
     /// Its id.
     pub id: String,

@@ -1,6 +1,7 @@
 //! Deployment windows: when the weight of a canary may be raised. Rolling back needs no window.
 
 use jiff::{Timestamp, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use chasqui_registry::clock::Micros;
@@ -13,8 +14,9 @@ pub const ZONE: &str = "America/Guayaquil";
 /// A weekly window in the time of Guayaquil, for example Monday to Thursday from 02:00 to 06:00.
 ///
 /// `from` is inside, `to` is not; a window with `from > to` runs over midnight and belongs to the day it begins on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DeploymentWindow")]
 pub struct Window {
     /// Days, 1 = Monday … 7 = Sunday; empty means every day.
     #[serde(default)]

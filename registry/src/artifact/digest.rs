@@ -1,6 +1,9 @@
 //! SHA-256 as a name.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -14,6 +17,20 @@ const INLINE_BYTES: usize = 16 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256Hex(String);
+
+impl JsonSchema for Sha256Hex {
+    fn schema_name() -> Cow<'static, str> {
+        "Sha256Hex".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9a-f]{64}$",
+            "description": "A SHA-256 hash: 64 lowercase hexadecimal digits.",
+        })
+    }
+}
 
 impl Sha256Hex {
     /// The hash of some bytes, off the async threads when that takes long.

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::{self, DecimalMark};
@@ -17,7 +18,7 @@ const SAMPLE_ROWS: usize = 500;
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 
 /// The layout of a delimited text file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dialect {
     /// Character encoding.
     pub encoding: TextEncoding,

@@ -1,12 +1,13 @@
 //! The type of a column, concluded from every one of its cells.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::moment::{self, DateOrder, Orders};
 use super::number::{self, DecimalMark, Number, Plain};
 
 /// The types that a dataset's columns have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnType {
     /// 64-bit integers.
@@ -24,7 +25,7 @@ pub enum ColumnType {
 }
 
 /// How the cells of one column are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnFormat {
     /// The type that every present cell has.
     #[serde(rename = "type")]

@@ -1,12 +1,13 @@
 //! Dates and times of day as exports write them, and the order of day, month and year that a column uses.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// The order in which a date names its parts; `-`, `/` and `.` separate them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DateOrder {
     /// 2026-12-31
     #[serde(rename = "yyyy-mm-dd")]

@@ -3,10 +3,11 @@
 //! Codes that merely look like numbers stay text: a leading zero (`0912345678`, a cédula) or more digits than
 //! a 64-bit integer holds (an SRI access key) would be damaged by conversion.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The sign that separates the whole part from the fraction; the other one groups thousands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecimalMark {
     /// `1,234.5`

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Date32Type, Field, Float64Type, Int64Type, TimestampMicrosecondType};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::infer::ColumnType;
@@ -18,7 +19,7 @@ const TOP: usize = 10;
 const TEXT_BYTES: usize = 200;
 
 /// The figures of one column. Those that do not apply to its type are absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnSummary {
     /// The column.
     pub name: String,

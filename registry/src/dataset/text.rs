@@ -5,6 +5,7 @@ use std::io::Read;
 use std::str::Utf8Error;
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -12,7 +13,7 @@ use crate::Error;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// The character encodings that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TextEncoding {
     /// UTF-8, with or without a byte order mark.
     #[serde(rename = "utf-8")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cells;
@@ -20,8 +21,9 @@ use crate::artifact::Sha256Hex;
 use crate::{Error, Result};
 
 /// The formats that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "FileFormat")]
 pub enum Format {
     /// Delimited text.
     Csv,
@@ -126,6 +128,9 @@ impl<'b> File<'b> {
 pub(super) fn convert(bytes: &Bytes, upload: &Upload) -> Result<(Written, Source)> {
     let file = File::detect(bytes, upload)?;
     let schema = file.schema();
+    if schema.fields().is_empty() {
+        return Err(Error::Invalid("the rows have no columns".to_owned()));
+    }
     let mut writer = DatasetWriter::new(schema.clone())?;
     file.read(bytes, &schema, &mut |batch| writer.write(batch))?;
     let source = file.source(Sha256Hex::of_slice(bytes), bytes.len() as u64);

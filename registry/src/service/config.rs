@@ -1,6 +1,7 @@
 //! How a service is routed, logged and watched, and what of that makes sense.
 
 use chasqui_runtime::Signature;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::expectation::Expectations;
@@ -17,7 +18,7 @@ const MAX_SLO_MS: f64 = 3_600_000.0;
 ///
 /// - `slo_ms` is above 0 and at most an hour.
 /// - A column is named in `personal` at most once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceConfig {
     /// The model that answers.
@@ -53,7 +54,7 @@ pub struct ServiceConfig {
 }
 
 /// Which versions answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Routing {
     /// What answers whoever no rollout sends elsewhere.
@@ -61,8 +62,9 @@ pub struct Routing {
 }
 
 /// A version, by number or by alias.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "RoutingTarget")]
 pub enum Target {
     /// Whatever version has this alias: `{"alias": "champion"}`.
     Alias(AliasName),
@@ -81,7 +83,7 @@ impl Default for Target {
 /// - `window_seconds` is at least 1 and at most 366 days.
 /// - `min_rows` is at least 1.
 /// - `ignore` names each feature once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MonitorPolicy {
     /// The length of a window, which ends with a verdict.

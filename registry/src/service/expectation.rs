@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use chasqui_runtime::{DataType, Signature};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::check_text;
@@ -19,7 +20,7 @@ const TEXT_BYTES: usize = 250;
 /// What a service expects of its requests.
 ///
 /// - At least one field is declared, at most 500.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectations {
     /// What becomes of a request that does not meet them, where a field does not say otherwise.
@@ -30,8 +31,9 @@ pub struct Expectations {
 }
 
 /// What becomes of a request with a value that is not as expected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ExpectationMode")]
 pub enum Mode {
     /// It is refused.
     #[default]
@@ -48,7 +50,7 @@ pub enum Mode {
 /// - `min` is not above `max`; both are finite and about numbers.
 /// - `categories` are 1 to 1000 distinct values, all numbers or all texts.
 /// - `max_length` is at least 1.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldExpectation {
     /// Whether a value must be there.
@@ -75,8 +77,9 @@ pub struct FieldExpectation {
 }
 
 /// A member of a closed list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "ExpectedCategory")]
 pub enum Category {
     /// Of a field of numbers.
     Number(f64),
@@ -85,8 +88,9 @@ pub enum Category {
 }
 
 /// How a value is written. The rules of each are beside the code that checks it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "FieldFormat")]
 pub enum Format {
     /// An identity number of ten digits, the last of which checks the others.
     Cedula,

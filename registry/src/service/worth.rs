@@ -2,6 +2,7 @@
 
 use chasqui_drift::decision::RetrainingCost;
 use chasqui_drift::performance::ValueMatrix;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name::check_text;
@@ -14,8 +15,9 @@ const MOST_WEEKS: f64 = 520.0;
 /// What answers are worth in dollars. Without it nothing is said in dollars.
 ///
 /// - Every figure is finite; costs, chances and limits are not negative.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ServiceWorth")]
 pub struct Worth {
     /// Of a binary classification: what one answer is worth by what was predicted and what was true.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,8 +80,9 @@ impl Worth {
 /// The groups of people or places that a service's answers are compared for.
 ///
 /// - `column` is an input of the model that is not personal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ServiceGroups")]
 pub struct Groups {
     /// The input that names the group.
     pub column: String,

@@ -27,8 +27,10 @@ async fn the_second_request_gets_the_first_answer(fixture: &Fixture) {
     assert!(matches!(different, Err(Error::Invalid(_))), "{different:?}");
     let other_actor = Actor::try_from("approver").unwrap();
     assert_eq!(registry.begin_request(&other_actor, "k", &request).await.unwrap(), Begin::Fresh);
-    let empty = registry.begin_request(&actor(), "", &request).await;
-    assert!(matches!(empty, Err(Error::Invalid(_))), "{empty:?}");
+    for wrong in ["", "ñ", "a\nb", &"x".repeat(256)] {
+        let refused = registry.begin_request(&actor(), wrong, &request).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{wrong:?}: {refused:?}");
+    }
 }
 
 async fn a_failed_request_may_be_tried_again(fixture: &Fixture) {

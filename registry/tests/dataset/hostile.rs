@@ -121,9 +121,10 @@ async fn damaged_parquet_never_panics_and_leaves_nothing() {
 #[tokio::test]
 async fn text_that_is_no_table_is_refused_with_the_place() {
     let fixture = Fixture::sqlite().await;
-    let cases: [(&[u8], &str); 13] = [
+    let cases: [(&[u8], &str); 14] = [
         (b"", "empty"),
         (b"a,b\n", "there are no rows"),
+        (b"{}\n{}\n", "the rows have no columns"),
         (b"a,b\n1,2\n3\n", "row 3 has 1 cells instead of 2: column `b` is missing"),
         (b"a,b\n1,2\n3,4,5\n", "row 3 has 3 cells instead of 2: \"5\" comes after the last column"),
         (b"a,b\n1,\"x\n2,y\n3,z\n", "row 2: a cell begins with '\"' and never ends"),

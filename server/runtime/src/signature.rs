@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{DataType, ModelError, Tensor, TensorData};
 
 /// Name, type and shape of one input or output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TensorSpec {
     /// The name in the graph.
     pub name: String,
@@ -18,7 +19,7 @@ pub struct TensorSpec {
 }
 
 /// Whether a named feature is a number or a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FeatureKind {
     /// Any numeric or boolean type.
@@ -28,7 +29,7 @@ pub enum FeatureKind {
 }
 
 /// Where a named field of a record lives among the input tensors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Feature {
     /// The field's name.
     pub name: String,
@@ -41,7 +42,7 @@ pub struct Feature {
 }
 
 /// What a model predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// A number.
@@ -53,7 +54,8 @@ pub enum Task {
 }
 
 /// Positions of the outputs that carry the prediction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "OutputRoles")]
 pub struct Outputs {
     /// The class, as text or whole number, one per row.
     pub label: Option<usize>,
@@ -64,7 +66,7 @@ pub struct Outputs {
 }
 
 /// Everything a caller needs to know to ask a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signature {
     /// Inputs in the order `predict` takes them.
     pub inputs: Vec<TensorSpec>,

@@ -1,5 +1,7 @@
 //! KServe's first protocol: `/v1/models`, `:predict` and `:explain`; a model's name in it is a service's name here.
 
+mod described;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -8,7 +10,10 @@ use serde_json::json;
 use super::{health, predict, resource};
 use crate::app::App;
 use crate::inference::Form;
+use crate::openapi::Operation;
 use crate::problem::Problem;
+
+pub(super) use described::{predicted, predicted_example};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
@@ -16,6 +21,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(resource("/v1/models/{model}:predict", "POST").post(answer))
         .service(resource("/v1/models/{model}:explain", "POST").post(explain))
         .service(resource("/v1/models/{model}", "GET").get(ready));
+}
+
+/// What these routes say about themselves.
+pub(super) fn operations() -> Vec<Operation> {
+    described::operations()
 }
 
 /// An error as the protocol tells it.
@@ -79,5 +89,9 @@ async fn answer(
 
 async fn explain(app: web::Data<App>, model: web::Path<String>) -> Result<HttpResponse> {
     app.inference.route(&model)?;
-    Err(Problem::unsupported("explanations are not offered for this model; ask :predict").into())
+    Err(no_explanation().into())
+}
+
+fn no_explanation() -> Problem {
+    Problem::unsupported("explanations are not offered for this model; ask :predict")
 }

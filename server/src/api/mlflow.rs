@@ -1,5 +1,7 @@
 //! MLflow's scoring server: `/invocations` for one service, `/services/{service}/invocations` for each.
 
+mod described;
+
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -8,6 +10,7 @@ use serde_json::json;
 use super::{health, predict, resource};
 use crate::app::App;
 use crate::inference::{Form, Written};
+use crate::openapi::Operation;
 use crate::problem::Problem;
 
 /// Names the service that `/invocations` asks.
@@ -22,6 +25,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(resource("/ping", "GET, HEAD").get(ping).head(ping))
         .service(resource("/health", "GET, HEAD").get(ping).head(ping))
         .service(resource("/version", "GET").get(version));
+}
+
+/// What these routes say about themselves.
+pub(super) fn operations() -> Vec<Operation> {
+    described::operations()
 }
 
 /// Whether a path is one of the scoring server's.

@@ -1,5 +1,6 @@
 //! The Open Inference Protocol v2 over REST; a model's name in it is a service's name here.
 
+mod described;
 mod description;
 mod infer;
 pub mod repository;
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::{health, resource};
 use crate::app::App;
 use crate::inference::Pin;
+use crate::openapi::Operation;
 use crate::problem::Problem;
 
 /// What kind of models these are.
@@ -46,6 +48,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .service(resource(&under("stats"), "GET").get(description::statistics))
             .service(resource(&under("config"), "GET").get(description::configuration));
     }
+}
+
+/// What these routes say about themselves.
+pub(super) fn operations() -> Vec<Operation> {
+    described::operations()
 }
 
 /// An error as the protocol tells it.

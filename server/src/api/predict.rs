@@ -1,10 +1,12 @@
 //! What the forms of prediction have in common: read the body, answer here or on a thread of its own, add headers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
 
 use super::language;
 use crate::app::App;
@@ -12,6 +14,8 @@ use crate::body;
 use crate::edge::RequestId;
 use crate::inference::snapshot::ServiceRoute;
 use crate::inference::{Answer, Form, Pin};
+use crate::limits::Limits;
+use crate::openapi::Operation;
 use crate::problem::{Problem, Result};
 
 pub(super) const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
@@ -47,6 +51,41 @@ pub async fn predict(
         response.insert_header((ROLLOUT_ID, rollout));
     }
     Ok(response.body(answer.body))
+}
+
+/// Adds what every form of prediction has to say about itself, for the API's document.
+pub(super) fn described(operation: Operation) -> Operation {
+    let limits = Limits::default();
+    let operation = if operation.path().contains("{version}") {
+        operation
+    } else {
+        operation
+            .parameter(version_header())
+            .fails(Problem::bad_request("the header x-model-version must be a version's number"))
+            .fails(Problem::not_found(
+                "version 7 of the service `demanda` is not loaded; 1, 2 can be asked for",
+            ))
+    };
+    let full = format!("{} requests wait for version 1 of `demanda` already", limits.queue);
+    operation
+        .header("X-Model-Version")
+        .header("X-Rollout-Id")
+        .fails(Problem::too_large("the body", limits.predict_bytes))
+        .fails(body::unknown_encoding("br"))
+        .fails(Problem::model_failed("the model failed: the answer is not a number"))
+        .fails(Problem::unavailable("the prediction log cannot be written; nothing is answered unlogged", 1))
+        .fails(Problem::unavailable(full, 1))
+        .fails(Problem::late(Duration::from_millis(limits.deadline_ms)))
+}
+
+/// `X-Model-Version` of a request.
+fn version_header() -> Value {
+    json!({
+        "name": "X-Model-Version",
+        "in": "header",
+        "description": "The version that must answer, whatever the routing says; one that serves now.",
+        "schema": { "type": "integer", "minimum": 1, "maximum": i64::MAX },
+    })
 }
 
 fn answer(

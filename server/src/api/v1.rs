@@ -12,6 +12,7 @@ mod log;
 mod models;
 mod outcomes;
 mod pipelines;
+mod prediction;
 mod reports;
 mod rollouts;
 mod services;
@@ -20,9 +21,11 @@ mod versions;
 use actix_web::middleware::from_fn;
 use actix_web::{Scope, web};
 use chasqui_registry::page::PageRequest;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{idempotency, not_found, resource};
+use crate::openapi::Operation;
 use crate::problem::Result;
 
 /// Everything under `/api/v1`.
@@ -30,8 +33,31 @@ pub fn scope() -> impl actix_web::dev::HttpServiceFactory {
     let scope = web::scope("/api/v1").wrap(from_fn(idempotency::wrap));
     let scope = registry(scope);
     let scope = services(scope);
-    let scope = operations(scope);
+    let scope = work(scope);
     scope.default_service(web::to(not_found))
+}
+
+/// What every route under `/api/v1` says about itself.
+pub fn operations() -> Vec<Operation> {
+    let by_resource = [
+        models::operations(),
+        versions::operations(),
+        aliases::operations(),
+        datasets::operations(),
+        services::operations(),
+        rollouts::operations(),
+        drift::operations(),
+        log::operations(),
+        outcomes::operations(),
+        pipelines::operations(),
+        jobs::operations(),
+        reports::operations(),
+        audit::operations(),
+        keys::operations(),
+        alerts::operations(),
+        calendar::operations(),
+    ];
+    by_resource.into_iter().flatten().collect()
 }
 
 type Wrapped<T> = Scope<T>;
@@ -113,7 +139,7 @@ where
         .service(resource("/rollouts/{rollout}/abort", "POST").post(rollouts::abort))
 }
 
-fn operations<T>(scope: Wrapped<T>) -> Wrapped<T>
+fn work<T>(scope: Wrapped<T>) -> Wrapped<T>
 where
     T: actix_web::dev::ServiceFactory<
             actix_web::dev::ServiceRequest,
@@ -150,10 +176,13 @@ where
 }
 
 /// `?cursor=…&limit=…`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Paging {
+    /// `next_cursor` of the page before; from the start without it.
     cursor: Option<String>,
+    /// Items of a page, 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
@@ -164,11 +193,15 @@ impl Paging {
 }
 
 /// The same, of one service or other subject when given.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PagingOf {
+    /// `next_cursor` of the page before; from the start without it.
     cursor: Option<String>,
+    /// Items of a page, 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
+    /// Only what is about this; `service` and `pipeline` are other names for it.
     #[serde(alias = "service", alias = "pipeline")]
     subject: Option<String>,
 }
@@ -179,9 +212,11 @@ impl PagingOf {
     }
 }
 
-/// Why something is done, for the audit log.
-#[derive(Debug, Default, Deserialize)]
+/// Why something is done.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "Reason")]
 #[serde(default, deny_unknown_fields)]
 struct Why {
+    /// Why, for the audit log.
     reason: String,
 }

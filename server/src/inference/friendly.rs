@@ -13,6 +13,8 @@ use crate::problem::Problem;
 
 /// Most classes whose probabilities are all told; with more only the predicted one's is.
 const MAX_CLASSES: usize = 100;
+/// What is said to those who ask why.
+pub const NO_EXPLANATION: &str = "explanations are not offered for this model; leave `explain` out";
 
 /// Answers one request. Everything in it may run on the thread that serves HTTP: it does no I/O but the one
 /// write to the prediction log.
@@ -21,7 +23,7 @@ pub(super) fn answer(inquiry: Inquiry<'_>, body: &[u8]) -> Result<Answer, Proble
     let mut records = parse(body, schema, inquiry.inference.limits.records)?;
     let warnings = inquiry.check(schema, &mut records)?;
     if records.explain {
-        return Err(Problem::unsupported("explanations are not offered for this model; leave `explain` out"));
+        return Err(Problem::unprocessable(NO_EXPLANATION));
     }
     let inquiry = inquiry.at(records.at)?;
     let asked = inquiry.ask(schema, &records, Spread::Together)?;

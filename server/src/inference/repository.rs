@@ -4,6 +4,7 @@
 //! row too, every replica follows it, and memory is freed where no other service routes to the same version.
 
 use chasqui_registry::name::{Actor, ServiceName};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Inference;
@@ -11,7 +12,7 @@ use super::snapshot::Entry;
 use crate::problem::Problem;
 
 /// One line of the index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct IndexEntry {
     /// The service.
     pub name: String,

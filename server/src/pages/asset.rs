@@ -1,4 +1,4 @@
-//! The style sheet, the script and the sign of the pages, embedded. Their names carry a hash of what is in them, so
+//! The style sheet, the scripts and the sign of the pages, embedded. Their names carry a hash of what is in them, so
 //! that browsers may keep them for ever and still see a new one at once.
 
 use std::sync::LazyLock;
@@ -23,6 +23,9 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("js", "text/javascript; charset=utf-8", include_str!("../../static/live.js").into())
 });
+static REFERENCE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("js", "text/javascript; charset=utf-8", include_str!("../../static/reference.js").into())
+});
 static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("svg", "image/svg+xml", include_str!("../../static/icon.svg").into()));
 
@@ -42,18 +45,19 @@ impl Asset {
 pub(super) struct Paths {
     pub(super) style: String,
     pub(super) script: String,
+    pub(super) reference: String,
     pub(super) icon: String,
 }
 
 impl Paths {
     pub(super) fn new() -> Self {
-        Self { style: STYLE.path(), script: SCRIPT.path(), icon: ICON.path() }
+        Self { style: STYLE.path(), script: SCRIPT.path(), reference: REFERENCE.path(), icon: ICON.path() }
     }
 }
 
 /// Answers with an asset.
 pub(super) async fn show(file: web::Path<String>) -> HttpResponse {
-    let assets: [&'static Asset; 3] = [&STYLE, &SCRIPT, &ICON];
+    let assets: [&'static Asset; 4] = [&STYLE, &SCRIPT, &REFERENCE, &ICON];
     let Some(asset) = assets.into_iter().find(|asset| asset.name == *file) else {
         return HttpResponse::NotFound()
             .insert_header((header::CONTENT_TYPE, "text/plain"))

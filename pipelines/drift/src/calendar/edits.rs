@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Place, Season, local_holidays, national_holidays, seasons};
@@ -16,7 +17,7 @@ const WHY_BYTES: usize = 250;
 const LONGEST_SEASON: i32 = 366;
 
 /// A day without work that the law does not know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AddedDay {
     /// The day.
     pub date: Date,
@@ -27,7 +28,7 @@ pub struct AddedDay {
 /// Days and seasons of a company.
 ///
 /// A removed day is a working day even when the law says otherwise; an added day wins over a removed one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Calendar {
     /// Cities whose own holidays count.

@@ -1,13 +1,17 @@
 //! The name of an event of the company's own.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::DriftError;
 
 /// Longest name, in bytes.
 const LONGEST: usize = 48;
+/// What a name is made of; `try_from` is the rule itself.
+const PATTERN: &str = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$";
 
 /// A short name, kept in place so that events can be copied.
 ///
@@ -44,6 +48,22 @@ impl TryFrom<String> for EventName {
 impl From<EventName> for String {
     fn from(name: EventName) -> String {
         name.as_str().to_owned()
+    }
+}
+
+impl JsonSchema for EventName {
+    fn schema_name() -> Cow<'static, str> {
+        "EventName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "The name of an event of the company's own, 1 to 48 bytes of UTF-8.",
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": PATTERN,
+        })
     }
 }
 

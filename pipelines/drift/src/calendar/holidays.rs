@@ -1,6 +1,7 @@
 //! Holidays and the days on which they are observed.
 
 use jiff::civil::{Date, Weekday};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{day, easter_sunday, shift};
@@ -21,8 +22,9 @@ pub struct Holiday {
 }
 
 /// A city with a holiday of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "HolidayPlace")]
 pub enum Place {
     /// 25 July.
     Guayaquil,

@@ -1,5 +1,6 @@
 //! Whether a column that no longer looks like training looks like the same stretch of an earlier year.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 const NEARER: f64 = 0.75;
 
 /// A column beside training and beside the same stretch of an earlier year. Distances are those of the scan (0–1).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Likeness {
     /// Distance between now and training.
     pub from_training: f64,

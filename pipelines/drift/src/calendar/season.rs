@@ -1,13 +1,15 @@
 //! The seasons of a year, and the same day of a season one year earlier.
 
 use jiff::civil::{Date, Weekday};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EventName, day, days_between, easter_sunday, national_holidays, shift};
 
 /// A reason for customers to do otherwise, which comes back every year or every month.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CalendarEvent")]
 pub enum Event {
     /// Thirteenth salary, paid until 24 December, and Christmas shopping.
     DecimoTercero,
@@ -42,8 +44,9 @@ pub enum Event {
 }
 
 /// Where an event moves people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CalendarRegion")]
 pub enum Region {
     /// Everywhere.
     #[default]
@@ -55,7 +58,7 @@ pub enum Region {
 }
 
 /// One event of one year: the days from `from` to `to`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Season {
     /// What comes.
     pub event: Event,

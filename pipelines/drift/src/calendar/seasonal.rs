@@ -1,6 +1,7 @@
 //! Whether the season explains a change.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, days_between};
@@ -32,7 +33,7 @@ pub struct SeasonalChange {
 }
 
 /// What the season makes of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 pub enum SeasonalVerdict {
     /// Nothing changed, or it has gone back.

@@ -1,5 +1,6 @@
 //! Whether groups of people are treated alike: selection rates and error rates per group.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::function::erf::erfc;
 
@@ -38,7 +39,8 @@ pub struct Group {
 }
 
 /// A rate and its 95 % interval (Wilson 1927), 0–1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FairnessInterval")]
 pub struct Interval {
     /// The rate.
     pub rate: f64,
@@ -49,7 +51,8 @@ pub struct Interval {
 }
 
 /// How often a group is answered yes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GroupSelection")]
 pub struct Selection {
     /// Share of the yes.
     pub rate: Interval,
@@ -62,7 +65,8 @@ pub struct Selection {
 }
 
 /// An error rate of a group beside that of all others.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FairnessGap")]
 pub struct Gap {
     /// The group's rate.
     pub rate: Interval,
@@ -75,7 +79,7 @@ pub struct Gap {
 }
 
 /// What is found of one group; None where there are too few cases.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupFairness {
     /// The group.
     pub name: String,

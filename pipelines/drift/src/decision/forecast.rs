@@ -1,5 +1,6 @@
 //! When retraining will be needed: the first week in which the value falls below what was agreed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::trend::{State, Trend, trends};
@@ -32,7 +33,8 @@ impl ForecastSettings {
 }
 
 /// When the value crosses the minimum, in weeks from the last one of the series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ForecastCrossing")]
 pub struct Crossing {
     /// First week of the 80 % interval.
     pub earliest: u32,
@@ -43,7 +45,7 @@ pub struct Crossing {
 }
 
 /// What is known of the time of the next retraining.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "forecast")]
 pub enum RetrainingForecast {
     /// Fewer than 6 weeks are known.

@@ -1,5 +1,6 @@
 //! From alarms to what a person reads: priority, severity, incidents and the week's two alerts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::SeasonalVerdict;
@@ -8,8 +9,9 @@ use crate::calendar::SeasonalVerdict;
 const TOGETHER: f64 = 0.6;
 
 /// How much a person must care, the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "IncidentSeverity")]
 pub enum Severity {
     /// Normal.
     Normal,
@@ -81,7 +83,8 @@ pub fn priority(drift: f64, importance_share: f64, dollars_at_risk: f64) -> f64 
 }
 
 /// A column that changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "IncidentAlarm")]
 pub struct Alarm {
     /// The column.
     pub column: String,
@@ -92,7 +95,7 @@ pub struct Alarm {
 }
 
 /// Columns that changed together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// The columns, the highest priority first.
     pub columns: Vec<String>,
@@ -137,7 +140,7 @@ fn gravity(incident: &Incident) -> (Severity, f64) {
 }
 
 /// How many alerts a model may still send this week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Alerts per model and week.

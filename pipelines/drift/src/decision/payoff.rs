@@ -1,5 +1,6 @@
 //! What a change costs a week, and whether retraining pays.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::function::erf::erfc;
 
@@ -7,7 +8,8 @@ use statrs::function::erf::erfc;
 const SURE_ENOUGH: f64 = 0.8;
 
 /// Dollars lost in a week, as far as they are known.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "WeeklyLoss")]
 pub struct Loss {
     /// Expected dollars; negative when the model is worth more than before.
     pub dollars: f64,
@@ -16,7 +18,7 @@ pub struct Loss {
 }
 
 /// What a retraining costs, in dollars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetrainingCost {
     /// Machines.
@@ -37,7 +39,8 @@ impl RetrainingCost {
 }
 
 /// What a retraining is expected to bring.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RetrainingPayoff")]
 pub struct Payoff {
     /// Expected dollars over the weeks looked at, costs taken off.
     pub net: f64,
@@ -46,8 +49,9 @@ pub struct Payoff {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "advice")]
+#[schemars(rename = "RetrainingAdvice")]
 pub enum Advice {
     /// Retrain: it pays with a probability of at least 80 %.
     Retrain {

@@ -1,5 +1,6 @@
 //! The four cells of a binary model's answers, counted or expected, and what follows from them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::measure::Measure;
@@ -18,7 +19,7 @@ pub struct Confusion {
 }
 
 /// What one answer is worth in dollars (negative: what it costs), by prediction and truth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValueMatrix {
     /// Predicted no, is no.

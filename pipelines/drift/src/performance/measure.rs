@@ -1,5 +1,6 @@
 //! The measures of performance and their figures.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::thresholds::Thresholds;
@@ -8,8 +9,9 @@ use super::thresholds::Thresholds;
 pub(super) const INTERVAL: f64 = 3.0;
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PerformanceMeasure")]
 pub enum Measure {
     /// Area under the ROC curve, 0–1; over classes their mean, one against the rest.
     RocAuc,
@@ -122,7 +124,7 @@ fn fell(measure: Measure, value: f64, thresholds: Thresholds) -> bool {
 }
 
 /// A measure of one window whose labels have come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Realized {
     /// What is measured.
     pub measure: Measure,

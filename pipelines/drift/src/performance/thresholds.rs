@@ -1,12 +1,14 @@
 //! What is usual: the mean of the reference's chunks and three standard deviations around it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Standard deviations of the reference's chunks between their mean and a threshold.
 const SIGMAS: f64 = 3.0;
 
 /// The usual range of a measure, both ends in it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PerformanceThresholds")]
 pub struct Thresholds {
     /// Below this is an alert.
     pub lower: f64,

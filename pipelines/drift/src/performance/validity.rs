@@ -1,5 +1,6 @@
 //! When an estimate must not be believed, and what labels say about it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::measure::INTERVAL;
@@ -14,8 +15,9 @@ const MAX_OUTSIDE: f64 = 0.05;
 const MIN_LABELS: u64 = 30;
 
 /// Why an estimate is not valid.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "EstimateDoubt")]
 pub enum Doubt {
     /// The window has too few rows.
     TooFewRows {
@@ -37,7 +39,7 @@ pub enum Doubt {
 }
 
 /// An estimate beside what labels say.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reconciliation {
     /// Labels behind it.
     pub labels: u64,

@@ -1,11 +1,13 @@
 //! The technical annex: tests, distances, versions, gates, rollout evidence, lineage.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What engineers and auditors read; the page for managers never quotes it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "ReportAnnex")]
 pub struct Annex {
     /// One entry per column; the page shows the most important ones and counts the rest.
     pub features: Vec<FeatureTest>,
@@ -24,7 +26,8 @@ pub struct Annex {
 }
 
 /// The tests of one column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportFeatureTest")]
 pub struct FeatureTest {
     /// The column.
     pub feature: String,
@@ -32,21 +35,27 @@ pub struct FeatureTest {
     pub test: String,
     /// The statistic.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub statistic: f64,
     /// The p-value.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub p_value: f64,
     /// The p-value after correcting for several tests.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub adjusted_p: f64,
     /// The population stability index.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub psi: f64,
     /// The size of the effect.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub effect: f64,
     /// The size that an effect must exceed.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub effect_floor: f64,
     /// How much the model depends on the column, a share of 1.
     #[serde(default)]
@@ -56,7 +65,8 @@ pub struct FeatureTest {
 }
 
 /// One version in use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportVersionUse")]
 pub struct VersionUse {
     /// The version.
     pub version: String,
@@ -65,6 +75,7 @@ pub struct VersionUse {
     pub aliases: Vec<String>,
     /// Its share of the period's answers, a fraction of 1.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub share: f64,
     /// First answer of the period.
     #[serde(default)]
@@ -78,7 +89,8 @@ pub struct VersionUse {
 }
 
 /// What the gates said about a candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportGate")]
 pub struct GateReport {
     /// The candidate version.
     pub candidate: String,
@@ -94,8 +106,9 @@ pub struct GateReport {
 }
 
 /// The verdict of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportGateOutcome")]
 pub enum GateOutcome {
     /// The candidate may go on.
     Passed,
@@ -106,7 +119,8 @@ pub enum GateOutcome {
 }
 
 /// One gate with its numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportGateCheck")]
 pub struct GateCheck {
     /// What was compared (`log_loss`, `latency_p99_ms`).
     pub name: String,
@@ -133,7 +147,8 @@ pub struct GateCheck {
 }
 
 /// A rollout, step by step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportRollout")]
 pub struct RolloutReport {
     /// The rollout's id.
     pub id: String,
@@ -146,7 +161,8 @@ pub struct RolloutReport {
 }
 
 /// One transition of a rollout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportRolloutEvent")]
 pub struct RolloutEvent {
     /// When.
     pub at: Timestamp,
@@ -164,21 +180,25 @@ pub struct RolloutEvent {
 }
 
 /// The evidence of one guard: it acts when `evidence` reaches `threshold`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportGuard")]
 pub struct Guard {
     /// The metric (`errors`, `latency`).
     pub metric: String,
     /// The e-value.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub evidence: f64,
     /// The value at which the guard acts.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub threshold: f64,
 }
 
 /// Where the model comes from.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "ReportLineage")]
 pub struct Lineage {
     /// The version that answers most.
     pub version: Option<String>,

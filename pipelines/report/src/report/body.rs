@@ -1,12 +1,14 @@
 //! The figures of the report's one page: what changed, money, season, recommendation, certainty, fairness.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::format::{Range, Unit};
 
 /// One thing that changed, before → after, in the units of the business.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportChange")]
 pub struct Change {
     /// The column's name in the data.
     pub feature: String,
@@ -19,9 +21,11 @@ pub struct Change {
     pub unit: Unit,
     /// The figure with which the model learned.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub before: f64,
     /// The figure of the period.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub after: f64,
     /// The range in which the period's figure lies.
     #[serde(default)]
@@ -41,8 +45,9 @@ pub struct Change {
 }
 
 /// Which figure of a column a [`Change`] compares.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportMeasure")]
 pub enum Measure {
     /// The mean of the values.
     Mean,
@@ -58,8 +63,9 @@ pub enum Measure {
 }
 
 /// How a change came.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportPace")]
 pub enum Pace {
     /// Too few periods to tell.
     #[default]
@@ -81,8 +87,9 @@ pub enum Pace {
 }
 
 /// The same cells before and after, as counts or shares: each side is scaled to its own sum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportDistribution")]
 pub enum Distribution {
     /// Intervals of a number, in ascending order.
     Intervals {
@@ -99,28 +106,34 @@ pub enum Distribution {
 }
 
 /// One category of a [`Distribution`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportDistributionCell")]
 pub struct DistributionCell {
     /// The category.
     pub label: String,
     /// Count or share before.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub before: f64,
     /// Count or share in the period.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub after: f64,
 }
 
 /// How good the answers are, before and now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportQuality")]
 pub struct Quality {
     /// What is measured.
     pub measure: QualityMeasure,
     /// The value with which the model was accepted.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub before: f64,
     /// The value in the period.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub now: f64,
     /// The range of the value in the period.
     pub range: Range,
@@ -132,8 +145,9 @@ pub struct Quality {
 }
 
 /// What [`Quality`] measures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportQualityMeasure")]
 pub enum QualityMeasure {
     /// The share of correct answers, a fraction of 1.
     Hits,
@@ -145,8 +159,9 @@ pub enum QualityMeasure {
 }
 
 /// What the change means in dollars.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportMoney")]
 pub enum Money {
     /// It can be calculated.
     Known {
@@ -167,8 +182,9 @@ impl Default for Money {
 }
 
 /// What is missing to speak of dollars.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportMissingForMoney")]
 pub enum MissingForMoney {
     /// What a right answer is worth and what a wrong one costs.
     ValuePerAnswer,
@@ -183,8 +199,9 @@ pub enum MissingForMoney {
 }
 
 /// Whether the season explains it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportSeason")]
 pub enum Season {
     /// There is no same season of a past year to compare with.
     #[default]
@@ -195,6 +212,7 @@ pub enum Season {
     Expected {
         /// The relative change, a fraction (0.34 = +34 %).
         #[serde(deserialize_with = "crate::nan::or_nan")]
+        #[schemars(with = "Option<f64>")]
         change: f64,
         /// The reason, with its article (`el décimo tercero`).
         event: String,
@@ -203,6 +221,7 @@ pub enum Season {
     Stronger {
         /// How many times last year's size.
         #[serde(deserialize_with = "crate::nan::or_nan")]
+        #[schemars(with = "Option<f64>")]
         times: f64,
         /// The reason, with its article.
         event: String,
@@ -212,7 +231,8 @@ pub enum Season {
 }
 
 /// What to do, who, until when. Orange and red need both the person and the date.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportRecommendation")]
 pub struct Recommendation {
     /// What to do.
     pub action: Action,
@@ -225,8 +245,9 @@ pub struct Recommendation {
 }
 
 /// What is recommended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportAction")]
 pub enum Action {
     /// Nothing.
     Nothing,
@@ -268,8 +289,9 @@ pub enum Action {
 }
 
 /// What happens if nobody does anything.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportInaction")]
 pub enum Inaction {
     /// It cannot be said yet.
     #[default]
@@ -285,8 +307,9 @@ pub enum Inaction {
 }
 
 /// How sure the conclusions are.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "ReportConfidence")]
 pub struct Confidence {
     /// In what fraction of repetitions the same conclusion would be reached (0–1), when it was calculated.
     pub certainty: Option<f64>,
@@ -308,8 +331,9 @@ impl Confidence {
 }
 
 /// Whether groups of people are treated alike.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportFairness")]
 pub enum Fairness {
     /// It is not measured yet.
     #[default]
@@ -324,12 +348,14 @@ pub enum Fairness {
 }
 
 /// The favourable answers of one group of people.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportGroupShare")]
 pub struct GroupShare {
     /// The group.
     pub group: String,
     /// The share of favourable answers, a fraction of 1.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub favourable: f64,
     /// Its range.
     #[serde(default)]

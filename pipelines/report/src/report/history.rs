@@ -1,13 +1,15 @@
 //! What happened day by day: the series behind the report's charts.
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::format::Unit;
 
 /// The days of the period, and what happened on them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "ReportHistory")]
 pub struct History {
     /// The days in ascending order.
     pub days: Vec<Day>,
@@ -22,7 +24,8 @@ pub struct History {
 }
 
 /// One day of a service. Missing and non-finite values are gaps in the chart.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportDay")]
 pub struct Day {
     /// The day, in Guayaquil.
     pub date: Date,
@@ -47,7 +50,8 @@ pub struct Day {
 }
 
 /// Something that happened and deserves a mark on the charts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportEvent")]
 pub struct Event {
     /// The day it happened.
     pub date: Date,
@@ -59,8 +63,9 @@ pub struct Event {
 }
 
 /// What an [`Event`] was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReportEventKind")]
 pub enum EventKind {
     /// A change in the data was detected.
     ChangeDetected,
@@ -73,7 +78,8 @@ pub enum EventKind {
 }
 
 /// The shares of one day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportDayShares")]
 pub struct DayShares {
     /// The day, in Guayaquil.
     pub date: Date,
@@ -82,11 +88,13 @@ pub struct DayShares {
 }
 
 /// One version's part of a day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportVersionShare")]
 pub struct VersionShare {
     /// The version.
     pub version: String,
     /// Requests, or share.
     #[serde(deserialize_with = "crate::nan::or_nan")]
+    #[schemars(with = "Option<f64>")]
     pub share: f64,
 }

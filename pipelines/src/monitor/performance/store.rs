@@ -3,6 +3,7 @@
 use chasqui_registry::db::Tx;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::{Micros, Registry};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::monitor::WindowKey;
 
 /// The performance of a window as stored.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoredPerformance {
     /// The service.
     pub service: String,

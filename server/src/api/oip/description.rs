@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web;
 use chasqui_runtime::{DataType, TensorSpec};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,9 +13,12 @@ use crate::inference::Pin;
 use crate::inference::statistics::{VersionTotals, dims};
 use crate::metrics::Spent;
 
-#[derive(Serialize)]
+/// How often something was done, and how long it took.
+#[derive(Serialize, JsonSchema)]
 struct DurationStatistic {
+    /// How often.
     count: u64,
+    /// Nanoseconds in all.
     ns: u64,
 }
 
@@ -24,32 +28,59 @@ impl From<Spent> for DurationStatistic {
     }
 }
 
-#[derive(Serialize)]
+/// What versions have done.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Statistics {
+    /// Version by version.
+    model_stats: Vec<ModelStatistics>,
+}
+
+/// What one version has done.
+#[derive(Serialize, JsonSchema)]
 struct ModelStatistics {
+    /// The service.
     name: String,
+    /// The version's number.
     version: String,
+    /// When it was last asked, in milliseconds since 1970; 0 is never.
     last_inference: u64,
+    /// Rows that were answered.
     inference_count: u64,
+    /// How often the model ran.
     execution_count: u64,
+    /// The stages of its requests.
     inference_stats: InferenceStatistics,
+    /// The same by rows of a run.
     batch_stats: Vec<BatchStatistics>,
 }
 
-#[derive(Serialize)]
+/// Where the time of requests went.
+#[derive(Serialize, JsonSchema)]
 struct InferenceStatistics {
+    /// Requests that were answered.
     success: DurationStatistic,
+    /// Requests that failed.
     fail: DurationStatistic,
+    /// Waiting for a turn.
     queue: DurationStatistic,
+    /// Reading inputs.
     compute_input: DurationStatistic,
+    /// Running the model.
     compute_infer: DurationStatistic,
+    /// Writing outputs.
     compute_output: DurationStatistic,
 }
 
-#[derive(Serialize)]
+/// Runs of so many rows.
+#[derive(Serialize, JsonSchema)]
 struct BatchStatistics {
+    /// The rows of a run.
     batch_size: u64,
+    /// Reading inputs.
     compute_input: DurationStatistic,
+    /// Running the model.
     compute_infer: DurationStatistic,
+    /// Writing outputs.
     compute_output: DurationStatistic,
 }
 
@@ -90,8 +121,7 @@ pub(super) async fn statistics(app: web::Data<App>, path: web::Path<Names>) -> R
 }
 
 fn told(totals: Vec<VersionTotals>) -> HttpResponse {
-    let statistics: Vec<ModelStatistics> = totals.into_iter().map(Into::into).collect();
-    HttpResponse::Ok().json(json!({ "model_stats": statistics }))
+    HttpResponse::Ok().json(Statistics { model_stats: totals.into_iter().map(Into::into).collect() })
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,16 +13,20 @@ use crate::body;
 use crate::problem::Problem;
 
 /// The body of a question for the index.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "AskForIndex")]
 #[serde(default)]
-struct Wanted {
+pub(super) struct Wanted {
+    /// Only those that answer.
     ready: bool,
 }
 
 /// The body of a load or an unload.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "LoadOrUnload")]
 #[serde(default)]
-struct Change {
+pub(super) struct Change {
+    /// A load takes none; of an unload they have no effect.
     parameters: Map<String, Value>,
 }
 

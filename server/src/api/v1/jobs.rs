@@ -6,13 +6,16 @@ use actix_web::http::header;
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpResponse};
 use chasqui_pipelines::jobs::Job;
+use chasqui_registry::{Error as RegistryError, Page};
 use futures::stream;
+use serde_json::{Value, json};
 
 use super::{PagingOf, Why};
 use crate::api::ok;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::body::{Json, Query};
+use crate::openapi::{EXAMPLE_ID, Operation};
 use crate::problem::{Problem, Result};
 
 /// How often the row is looked at.
@@ -98,4 +101,69 @@ impl Watch {
 fn event(job: &Job) -> std::result::Result<Bytes, Error> {
     let data = serde_json::to_string(job).map_err(|error| Problem::internal(&error))?;
     Ok(Bytes::from(format!("event: job\ndata: {data}\n\n")))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let missing = || RegistryError::not_found("job", EXAMPLE_ID);
+    let ended = RegistryError::Conflict(format!("the job `{EXAMPLE_ID}` has succeeded already"));
+    // OpenAPI 3.1 has no words for streams; this is one event of it.
+    let event = json!({
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": { "const": "job" },
+            "data": {
+                "type": "string",
+                "description": "The job, as JSON.",
+                "contentMediaType": "application/json",
+                "contentSchema": { "$ref": "#/components/schemas/Job" },
+            },
+        },
+    });
+    let all = [
+        Operation::get("/api/v1/jobs", "listJobs", "Lists jobs, the newest first")
+            .query::<PagingOf>()
+            .answers::<Page<Job>>(
+                200,
+                "A page of jobs",
+                json!({ "items": [example()], "next_cursor": null }),
+            ),
+        Operation::get("/api/v1/jobs/{job}", "getJob", "Shows a job")
+            .answers::<Job>(200, "The job", example())
+            .fails(missing()),
+        Operation::get("/api/v1/jobs/{job}/events", "followJob", "Follows a job as server-sent events")
+            .about("The job is sent whenever it changes; the stream ends with it.")
+            .gives(200, "The stream", "text/event-stream", event, None)
+            .fails(missing()),
+        Operation::post("/api/v1/jobs/{job}/cancel", "cancelJob", "Ends a job: at once, or at its next step")
+            .body::<Why>(json!({ "reason": "datos equivocados" }))
+            .answers::<Job>(200, "The job", example())
+            .fails(missing())
+            .fails(ended),
+    ];
+    all.into_iter().map(|operation| operation.tag("jobs")).collect()
+}
+
+pub(super) fn example() -> Value {
+    json!({
+        "id": EXAMPLE_ID,
+        "kind": "retrain",
+        "subject": "semanal",
+        "payload": { "pipeline": "semanal", "trigger": "hand" },
+        "state": "running",
+        "attempts": 1,
+        "max_attempts": 3,
+        "progress": 0.4,
+        "message": "training",
+        "result": null,
+        "error": null,
+        "worker": "host-1",
+        "lease_until": 1_795_280_715_000_000_i64,
+        "cancel_requested_at": null,
+        "run_after": 1_795_280_700_000_000_i64,
+        "created_at": 1_795_280_700_000_000_i64,
+        "created_by": "admin",
+        "updated_at": 1_795_280_705_000_000_i64,
+        "finished_at": null,
+    })
 }

@@ -1,5 +1,6 @@
 //! `/services/{service}/log` and `/predictions/{id}`: what was asked and answered.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -9,7 +10,8 @@ use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::prediction_log::{LoggedValue, find_prediction, read_predictions};
-use chasqui_registry::{Error, Micros, Page};
+use chasqui_registry::{Error, Micros, Page, PageRequest};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -17,6 +19,7 @@ use uuid::Uuid;
 use crate::api::ok;
 use crate::app::App;
 use crate::body::Query;
+use crate::openapi::{EXAMPLE_ID, Operation};
 use crate::problem::{Problem, Result};
 
 /// The span when nothing is said.
@@ -25,6 +28,23 @@ const DEFAULT_SECONDS: i64 = 24 * 3600;
 /// An instant in a request: microseconds since 1970, or RFC 3339.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Instant(pub(super) Micros);
+
+impl JsonSchema for Instant {
+    fn schema_name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A moment: microseconds since 1970, as a number or a text, or RFC 3339.",
+            "anyOf": [
+                { "type": "integer", "format": "int64" },
+                { "type": "string", "pattern": r"^-?[0-9]{1,18}$" },
+                { "type": "string", "format": "date-time" },
+            ],
+        })
+    }
+}
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -62,10 +82,12 @@ impl<'de> Deserialize<'de> for Instant {
 }
 
 /// `?from=…&to=…`, by default the last day.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
+    /// The first moment, a day before the end unless given: microseconds since 1970, or RFC 3339.
     from: Option<Instant>,
+    /// The first moment after, now unless given.
     to: Option<Instant>,
 }
 
@@ -80,20 +102,25 @@ impl Span {
         let to = self.to.map_or(now, |instant| instant.0);
         let from = self.from.map_or(to.plus_seconds(-DEFAULT_SECONDS), |instant| instant.0);
         if from >= to {
-            return Err(Problem::bad_request("`from` must be before `to`"));
+            return Err(wrong_span());
         }
         Ok((from, to))
     }
 }
 
 /// `?from=…&to=…&cursor=…&limit=…`
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    /// The first moment, a day before the end unless given: microseconds since 1970, or RFC 3339.
     from: Option<Instant>,
+    /// The first moment after, now unless given.
     to: Option<Instant>,
+    /// `next_cursor` of the page before; from the start without it.
     cursor: Option<String>,
-    limit: Option<usize>,
+    /// Items of a page, 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<u32>,
 }
 
 /// A row's place in the list.
@@ -110,6 +137,15 @@ impl Place {
     }
 }
 
+/// What a span without a moment in it is told.
+pub(super) fn wrong_span() -> Problem {
+    Problem::unprocessable("`from` must be before `to`")
+}
+
+fn wrong_cursor() -> Problem {
+    Problem::unprocessable("`cursor` is not one that this list gave out; start without it")
+}
+
 /// Predictions in the order of their time.
 pub(super) async fn list(
     app: web::Data<App>,
@@ -117,12 +153,9 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<HttpResponse> {
     app.registry.get_service(&service).await?.ok_or_else(|| Error::not_found("service", &*service))?;
-    let limit = asked.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::bad_request("`limit` must be between 1 and 1000"));
-    }
+    let limit = PageRequest::new(None, asked.limit)?.limit() as usize;
     let after = match asked.cursor.as_deref().map(Place::parse) {
-        Some(None) => return Err(Problem::bad_request("`cursor` is not one that this list gave out")),
+        Some(None) => return Err(wrong_cursor()),
         Some(place) => place,
         None => None,
     };
@@ -231,6 +264,104 @@ fn logged(value: LoggedValue) -> Value {
         LoggedValue::Number(number) => number.into(),
         LoggedValue::Text(text) => text.into(),
     }
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("/api/v1/services/{service}/log", "listPredictions", "Lists what a service was asked")
+            .tag("predictions")
+            .about("In the order of their time. Columns declared personal hold pseudonyms.")
+            .query::<Asked>()
+            .gives(
+                200,
+                "A page of predictions",
+                "application/json",
+                json!({
+                    "type": "object",
+                    "required": ["items", "next_cursor"],
+                    "properties": {
+                        "items": { "type": "array", "items": row_schema() },
+                        "next_cursor": { "type": ["string", "null"] },
+                    },
+                }),
+                Some(json!({ "items": [row_example()], "next_cursor": null })),
+            )
+            .fails(wrong_span())
+            .fails(Error::not_found("service", "demanda"))
+            .fails(wrong_cursor()),
+        Operation::get(
+            "/api/v1/predictions/{prediction}",
+            "getPrediction",
+            "Shows a prediction and what became of it",
+        )
+        .tag("predictions")
+        .gives(200, "The prediction", "application/json", prediction_schema(), Some(prediction_example()))
+        .fails(Error::not_found("prediction", EXAMPLE_ID)),
+    ]
+}
+
+fn row_schema() -> Value {
+    let nullable = |kind: &str| json!({ "type": [kind, "null"] });
+    json!({
+        "type": "object",
+        "required": ["id", "at", "model", "version", "latency_us", "error", "inputs", "outputs"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "at": { "type": "integer", "description": "Microseconds since 1970, UTC." },
+            "model": { "type": "string" },
+            "version": { "type": "integer" },
+            "rollout_id": nullable("string"),
+            "rollout_segment": nullable("integer"),
+            "arm": { "enum": ["stable", "canary", null] },
+            "key": nullable("string"),
+            "latency_us": { "type": "integer" },
+            "request_id": nullable("string"),
+            "error": { "type": "boolean", "description": "The version failed; another one answered." },
+            "inputs": { "type": "object" },
+            "outputs": {
+                "type": "object",
+                "properties": {
+                    "label": nullable("string"), "score": nullable("number"), "value": nullable("number"),
+                },
+            },
+        },
+    })
+}
+
+fn prediction_schema() -> Value {
+    let mut schema = row_schema();
+    schema["properties"]["service"] = json!({ "type": "string" });
+    schema["properties"]["outcome"] =
+        json!({ "type": ["object", "null"], "description": "What became of it." });
+    schema
+}
+
+fn row_example() -> Value {
+    json!({
+        "id": EXAMPLE_ID,
+        "at": 1_795_280_700_000_000_i64,
+        "model": "demanda",
+        "version": 1,
+        "rollout_id": null,
+        "rollout_segment": null,
+        "arm": null,
+        "key": "tienda-7",
+        "latency_us": 240,
+        "request_id": EXAMPLE_ID,
+        "inputs": { "precio": 1.5, "promocion": 1.0 },
+        "outputs": { "label": null, "score": null, "value": 118.4 },
+        "error": false,
+    })
+}
+
+fn prediction_example() -> Value {
+    let mut example = row_example();
+    example["service"] = "demanda".into();
+    example["outcome"] = json!({
+        "prediction_id": EXAMPLE_ID, "service": null, "label": null, "value": 121.0, "converted": null,
+        "occurred_at": 1_795_281_700_000_000_i64, "received_at": 1_795_281_700_000_000_i64,
+    });
+    example
 }
 
 #[cfg(test)]

@@ -1,38 +1,49 @@
 //! `/models`
 
 use actix_web::{HttpResponse, web};
-use chasqui_registry::Error;
-use chasqui_registry::model::NewModel;
+use chasqui_registry::model::{Model, NewModel};
 use chasqui_registry::name::ModelName;
 use chasqui_registry::page::PageRequest;
+use chasqui_registry::{Error, Page};
 use chasqui_runtime::Task;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::Why;
 use crate::api::{created, ok, segment};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::body::{Json, Query};
+use crate::openapi::Operation;
 use crate::problem::Result;
 
 /// What creates a model.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NewModel")]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
+    /// Its name, which its first service gets too.
     name: ModelName,
+    /// What it is for.
     #[serde(default)]
     description: String,
+    /// What its answers are; found out from the first version without it.
     #[serde(default)]
     task: Option<Task>,
 }
 
 /// `?search=…&cursor=…&limit=…`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Search {
+    /// Only models with this in their name.
     #[serde(rename = "search")]
     part: Option<String>,
+    /// `next_cursor` of the page before; from the start without it.
     cursor: Option<String>,
+    /// Items of a page, 100 unless given.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
@@ -76,4 +87,60 @@ pub(super) async fn restore(
     app.registry.restore_model(&who.actor, &name, &why.reason).await?;
     app.inference.catch_up().await?;
     get(app, name).await
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let missing = || Error::not_found("model", "demanda");
+    let exists = Error::AlreadyExists(
+        "the model `demanda` exists already, perhaps deleted; choose another name or restore it".into(),
+    );
+    let in_use = Error::Conflict(
+        "the service `demanda` answers with the model `demanda`; delete the service first".into(),
+    );
+    vec![
+        Operation::get("/api/v1/models", "listModels", "Lists models by name")
+            .query::<Search>()
+            .answers::<Page<Model>>(
+                200,
+                "A page of models",
+                json!({ "items": [example()], "next_cursor": null }),
+            ),
+        Operation::post("/api/v1/models", "createModel", "Creates a model without versions")
+            .about("Registering a version creates its model too.")
+            .body::<Create>(
+                json!({ "name": "demanda", "description": "Ventas por semana", "task": "regression" }),
+            )
+            .answers::<Model>(201, "The model", example())
+            .fails(exists),
+        Operation::get("/api/v1/models/{model}", "getModel", "Shows a model")
+            .answers::<Model>(200, "The model", example())
+            .fails(missing()),
+        Operation::delete(
+            "/api/v1/models/{model}",
+            "deleteModel",
+            "Deletes a model that no service routes to",
+        )
+        .query::<Why>()
+        .about("It can be restored.")
+        .done("It is deleted")
+        .fails(missing())
+        .fails(in_use),
+        Operation::post("/api/v1/models/{model}/restore", "restoreModel", "Restores a deleted model")
+            .body::<Why>(json!({ "reason": "it was deleted by mistake" }))
+            .answers::<Model>(200, "The model", example())
+            .fails(Error::NotFound("there is no deleted model `demanda`".into())),
+    ]
+    .into_iter()
+    .map(|operation| operation.tag("models"))
+    .collect()
+}
+
+fn example() -> Value {
+    json!({
+        "name": "demanda",
+        "description": "Ventas por semana",
+        "task": "regression",
+        "created_at": 1_795_280_700_000_000_i64,
+        "updated_at": 1_795_280_700_000_000_i64,
+    })
 }

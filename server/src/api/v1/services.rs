@@ -1,21 +1,25 @@
 //! `/services`, and the friendly form of a prediction.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chasqui_registry::Error;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::service::{Service, ServiceConfig};
+use chasqui_registry::{Error, Page};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{Paging, Why};
+use super::{Paging, Why, prediction as described};
 use crate::api::{ndjson, ok, predict as prediction};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::body::{Json, Query};
 use crate::inference::Form;
+use crate::openapi::{EXAMPLE_ID, Operation};
 use crate::problem::Result;
 
 /// A service and how it answers on this replica.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ServiceStatus")]
 struct Seen {
     #[serde(flatten)]
     service: Service,
@@ -33,16 +37,24 @@ struct Seen {
     fields: Vec<Field>,
 }
 
-#[derive(Serialize)]
+/// The part of the traffic that a version is given.
+#[derive(Serialize, JsonSchema)]
 struct Share {
+    /// The version.
     version: i64,
+    /// Its part, 0 to 1.
     share: f64,
 }
 
-#[derive(Serialize)]
+/// A field of a record.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RecordField")]
 struct Field {
+    /// Its name.
     name: String,
+    /// Its type, as the inference protocol names it.
     datatype: &'static str,
+    /// Whether a record must have it.
     required: bool,
 }
 
@@ -79,8 +91,8 @@ impl Seen {
 
 pub(super) async fn list(app: web::Data<App>, Query(paging): Query<Paging>) -> Result<HttpResponse> {
     let page = app.registry.list_services(&paging.request()?).await?;
-    let items = page.items.into_iter().map(|service| Seen::new(&app, service)).collect();
-    ok(&chasqui_registry::Page { items, next_cursor: page.next_cursor })
+    let items: Vec<Seen> = page.items.into_iter().map(|service| Seen::new(&app, service)).collect();
+    ok(&Page { items, next_cursor: page.next_cursor })
 }
 
 pub(super) async fn get(app: web::Data<App>, name: web::Path<ServiceName>) -> Result<HttpResponse> {
@@ -122,4 +134,60 @@ pub(super) async fn predict(
         return ndjson::predict(&app, &request, payload, &name).await;
     }
     prediction::predict(&app, &request, payload, &name, Form::Records, None).await
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let missing = || Error::not_found("service", "demanda");
+    let under_way = "a rollout of the service `demanda` is under way; abort it first";
+    let clash =
+        "callers of the service `demanda` would break: the input `X` is missing; make another service";
+    let of_service = [
+        Operation::get("/api/v1/services", "listServices", "Lists services by name")
+            .query::<Paging>()
+            .answers::<Page<Seen>>(
+                200,
+                "A page of services",
+                json!({ "items": [example()], "next_cursor": null }),
+            ),
+        Operation::get("/api/v1/services/{service}", "getService", "Shows a service and how it answers now")
+            .answers::<Seen>(200, "The service", example())
+            .fails(missing()),
+        Operation::put("/api/v1/services/{service}", "putService", "Makes a service, or changes all of one")
+            .about("What is left out gets its default, also when it was set before.")
+            .query::<Why>()
+            .body::<ServiceConfig>(json!({ "model": "demanda", "key_field": "tienda", "slo_ms": 50.0 }))
+            .answers::<Seen>(200, "The service", example())
+            .fails(Error::not_found("model", "demanda"))
+            .fails(Error::Conflict(clash.into())),
+        Operation::delete("/api/v1/services/{service}", "deleteService", "Deletes a service; its log stays")
+            .query::<Why>()
+            .done("It is deleted")
+            .fails(missing())
+            .fails(Error::Conflict(under_way.into())),
+    ];
+    of_service
+        .into_iter()
+        .map(|operation| operation.tag("services"))
+        .chain([described::operation()])
+        .collect()
+}
+
+fn example() -> Value {
+    json!({
+        "name": "demanda",
+        "config": {
+            "model": "demanda",
+            "routing": { "stable": { "alias": "champion" } },
+            "key_field": "tienda",
+            "personal": [],
+            "slo_ms": 50.0,
+            "monitor": { "window_seconds": 86_400, "min_rows": 100, "ignore": [] },
+        },
+        "created_at": 1_795_280_700_000_000_i64,
+        "updated_at": 1_795_280_700_000_000_i64,
+        "ready": true,
+        "shares": [{ "version": 1, "share": 0.95 }, { "version": 2, "share": 0.05 }],
+        "rollout_id": EXAMPLE_ID,
+        "fields": [{ "name": "precio", "datatype": "FP32", "required": true }],
+    })
 }

@@ -4,29 +4,40 @@ use std::collections::BTreeMap;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chasqui_registry::Error;
 use chasqui_registry::name::ModelName;
 use chasqui_registry::version::{Lineage, NewVersion, Version};
-use chasqui_runtime::Limits;
+use chasqui_registry::{Error, Page};
+use chasqui_runtime::{Limits, ModelError};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::{Paging, Why};
 use crate::api::{created, ok, segment};
 use crate::app::App;
 use crate::auth::Identity;
-use crate::body::{self, Query};
+use crate::body::{self, Query, strict};
+use crate::openapi::Operation;
 use crate::problem::{Problem, Result};
 
 /// What is said about a version; objects and lists are JSON texts.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Said {
+    /// Figures by name, as a JSON object: `{"mae": 12.4}`.
+    #[schemars(example = r#"{"mae":12.4}"#)]
     metrics: Option<String>,
+    /// Settings by name, as a JSON object of texts.
     params: Option<String>,
+    /// Anything else by name, as a JSON object of texts.
     tags: Option<String>,
+    /// Where it comes from, as a JSON object with `dataset`, `pipeline_run`, `parent_version`, `code_revision`.
     lineage: Option<String>,
+    /// A description for people, in Markdown.
     card: Option<String>,
+    /// Names for the columns of its only input: a JSON array, or separated by commas.
+    #[schemars(example = "precio,promocion")]
     feature_names: Option<String>,
 }
 
@@ -47,7 +58,7 @@ impl Said {
 
 fn json_of<T: DeserializeOwned>(name: &str, text: Option<String>) -> Result<Option<T>> {
     let Some(text) = text else { return Ok(None) };
-    let parsed = serde_json::from_str(&text);
+    let parsed = strict::from_slice(text.as_bytes());
     parsed.map(Some).map_err(|error| {
         Problem::unprocessable(format!("`{name}` in the query is not the right JSON: {error}"))
     })
@@ -74,7 +85,7 @@ pub(super) async fn register(
     let _turn = app.uploads.acquire().await.map_err(|_| Problem::unavailable("the server is ending", 1))?;
     let bytes = body::read(&request, payload, limit).await?;
     if bytes.is_empty() {
-        return Err(Problem::bad_request("the body is empty; send the ONNX file as it is"));
+        return Err(Problem::unprocessable("the body is empty; send the ONNX file as it is"));
     }
     let version = app.registry.register_version(&who.actor, &model, bytes, new).await?;
     app.inference.catch_up().await?;
@@ -126,6 +137,128 @@ pub(super) async fn profile(app: web::Data<App>, path: web::Path<(ModelName, i64
     let version = find(&app, &path).await?;
     let profile = app.registry.profile_of(&version).await?;
     ok(&profile.ok_or_else(|| Problem::not_found("the version has no reference profile"))?)
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let missing = || Error::not_found("version", "demanda/1");
+    vec![
+        Operation::get(
+            "/api/v1/models/{model}/versions",
+            "listVersions",
+            "Lists a model's versions, newest first",
+        )
+        .query::<Paging>()
+        .answers::<Page<Version>>(
+            200,
+            "A page of versions",
+            json!({ "items": [example()], "next_cursor": null }),
+        )
+        .fails(Error::not_found("model", "demanda")),
+        registration(),
+        Operation::get("/api/v1/models/{model}/versions/{version}", "getVersion", "Shows a version")
+            .answers::<Version>(200, "The version", example())
+            .fails(missing()),
+        Operation::delete(
+            "/api/v1/models/{model}/versions/{version}",
+            "deleteVersion",
+            "Deletes an unused version",
+        )
+        .query::<Why>()
+        .done("It is deleted")
+        .fails(missing())
+        .fails(Error::Conflict("the alias `champion` uses version 1 of `demanda`; change that first".into())),
+        Operation::get(
+            "/api/v1/models/{model}/versions/{version}/download",
+            "downloadVersion",
+            "Gives the ONNX file back, byte for byte",
+        )
+        .gives_file("application/octet-stream")
+        .header("Content-Disposition")
+        .header("ETag")
+        .fails(missing()),
+        Operation::get(
+            "/api/v1/models/{model}/versions/{version}/profile",
+            "getProfile",
+            "Shows the reference profile: what the training columns looked like",
+        )
+        .gives(200, "The profile", "application/json", profile_schema(), Some(profile_example()))
+        .fails(missing())
+        .fails(Problem::not_found("the version has no reference profile")),
+    ]
+    .into_iter()
+    .map(|operation| operation.tag("models"))
+    .collect()
+}
+
+fn registration() -> Operation {
+    Operation::post("/api/v1/models/{model}/versions", "registerVersion", "Registers an ONNX file as a version")
+        .about(
+            "The file is checked and tried once; what cannot run is refused and nothing is kept. The first version \
+             becomes `champion` and gets a service of the model's name; later ones become `challenger`. The same \
+             file again is the same version.",
+        )
+        .query::<Said>()
+        .takes_file("application/octet-stream")
+        .answers::<Version>(201, "The version", example())
+        .fails(Problem::unprocessable("the body is empty; send the ONNX file as it is"))
+        .fails(Error::Conflict("the model `demanda` was deleted; restore it or choose another name".into()))
+        .fails(Problem::too_large("the body", Limits::default().max_bytes))
+        .fails(body::unknown_encoding("br"))
+        .fails(Error::from(ModelError::Invalid("the file is not ONNX".into())))
+}
+
+fn example() -> Value {
+    json!({
+        "model": "demanda",
+        "version": 1,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "size_bytes": 48_210,
+        "signature": {
+            "inputs": [{ "name": "X", "datatype": "FP32", "shape": [-1, 2] }],
+            "outputs": [{ "name": "variable", "datatype": "FP32", "shape": [-1, 1] }],
+            "features": [
+                { "name": "precio", "kind": "number", "input": 0, "column": 0 },
+                { "name": "promocion", "kind": "number", "input": 0, "column": 1 },
+            ],
+            "task": "regression",
+            "classes": [],
+            "roles": { "label": null, "scores": null, "value": 0 },
+        },
+        "metrics": { "mae": 12.4 },
+        "params": { "trees": "100" },
+        "tags": {},
+        "lineage": { "dataset": { "name": "ventas", "version": 1 } },
+        "card": "",
+        "profile_sha256": null,
+        "created_at": 1_795_280_700_000_000_i64,
+        "created_by": "admin",
+    })
+}
+
+/// Only its frame: how columns are kept in cells is not for callers to rely on.
+fn profile_schema() -> Value {
+    let column = json!({
+        "type": "object",
+        "required": ["name", "reference"],
+        "properties": {
+            "name": { "type": "string" },
+            "importance": { "type": "number", "description": "How much the model heeds it." },
+            "reference": { "type": "object", "description": "Its values in cells, under `number` or `text`." },
+        },
+    });
+    json!({
+        "type": "object",
+        "required": ["rows", "features"],
+        "properties": {
+            "rows": { "type": "integer", "description": "Rows that it was made of." },
+            "features": { "type": "array", "items": column.clone() },
+            "prediction": column,
+        },
+    })
+}
+
+fn profile_example() -> Value {
+    json!({ "rows": 1000, "features": [{ "name": "precio", "reference": { "number": { "cuts": [1.5, 2.5] } } }] })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::axes::Axes;
 use super::{Asked, ElementType, Given, InferRequest, Raw, binary, data, short, sizes};
+use crate::body::strict;
 use crate::inference::cell::{KeySeed, Text};
 use crate::problem::Problem;
 
@@ -139,7 +140,10 @@ impl<'de> Visitor<'de> for RequestSeed<'_, 'de> {
                 Some(0) => request.id = map.next_value::<Option<Text<'_>>>()?.map(|text| text.0),
                 Some(1) => map.next_value_seed(ParametersSeed(&mut request))?,
                 Some(2) => request.inputs = map.next_value_seed(InputsSeed(&mut self.frame))?,
-                Some(_) => request.outputs = map.next_value::<Option<Vec<Output<'de>>>>()?.map(asked),
+                Some(_) => {
+                    request.outputs =
+                        map.next_value_seed(strict::seed::<Option<Vec<Output<'de>>>>())?.map(asked)
+                }
                 // The protocol grows by members that older servers ignore.
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -283,7 +287,7 @@ impl<'de> Visitor<'de> for InputSeed<'_, '_, 'de> {
                 }
                 (Some(3), ..) => read.early = Some(map.next_value()?),
                 (Some(_), ..) => {
-                    let parameters: Option<InputParameters> = map.next_value()?;
+                    let parameters = map.next_value_seed(strict::seed::<Option<InputParameters>>())?;
                     read.binary_size = parameters.and_then(|parameters| parameters.binary_data_size);
                 }
                 (None, ..) => drop(map.next_value::<IgnoredAny>()?),
