@@ -120,11 +120,12 @@ pub fn describe(series: &[f64]) -> ChangeDescription {
 
 /// Describes a change that is known to have begun at `since` or later, as a verdict on the last windows says: of the
 /// shapes that begin there the best, even where all days together would not show one (days that follow each other
-/// closely count for few). What [`describe`] finds there goes before, and so does a change that comes back.
+/// closely count for few). What [`describe`] finds there goes before, and so does a change that comes back, or one that
+/// began earlier and lasts.
 pub fn describe_since(series: &[f64], since: usize) -> ChangeDescription {
     let whole = describe(series);
     let is_there = whole.began.is_some_and(|began| began.window >= since);
-    if is_there || matches!(whole.kind, ChangeKind::Unknown | ChangeKind::Recurring { .. }) {
+    if is_there || !matches!(whole.kind, ChangeKind::Steady | ChangeKind::OneOff { .. }) {
         return whole;
     }
     let skipped = series.len().saturating_sub(MAX_WINDOWS);

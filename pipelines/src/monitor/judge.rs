@@ -18,7 +18,7 @@ use super::history::{self, DailyHistory};
 use super::performance::{self, StoredPerformance};
 use super::season::{Source, Span, Stretch, days_of, read_season, season_of, watched_since};
 use super::verdict::{StoredVerdict, insert, latest_before, lock, previous, verdict_of};
-use super::window::{flows, windows};
+use super::window::{flows, is_settled, windows};
 use super::{DAY_SECONDS, WindowKey, drift_policy, notice, window_length};
 use crate::error::Result;
 
@@ -158,10 +158,12 @@ impl Judged<'_> {
                 faults.push(missing(column));
             }
         }
-        let (now, earlier) = flows(self.registry, self.key, &self.service.config.monitor).await?;
-        if let Some(now) = now {
-            faults.extend(flow_faults(&earlier, now, &self.policy));
-        }
+        let monitor = &self.service.config.monitor;
+        let (now, earlier) = flows(self.registry, self.key, monitor).await?;
+        let Some(now) = now else { return Ok(faults) };
+        let of_flow = flow_faults(&earlier, now, &self.policy);
+        let settled = is_settled(self.registry, self.key, monitor).await?;
+        faults.extend(of_flow.into_iter().filter(|fault| settled || fault.check == Check::Duplicate));
         Ok(faults)
     }
 

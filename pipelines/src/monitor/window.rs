@@ -143,6 +143,19 @@ pub(super) async fn windows(
     Ok(windows)
 }
 
+/// Whether all rows of a window can be expected to be there: a later one has begun, or its end has only just passed. A
+/// replay of old days that pauses is neither.
+pub(super) async fn is_settled(registry: &Registry, key: &WindowKey, policy: &MonitorPolicy) -> Result<bool> {
+    let row = sqlx::query("SELECT MAX(window_start) AS latest FROM flows WHERE service = $1")
+        .bind(&key.service)
+        .fetch_one(registry.db.pool())
+        .await?;
+    let overtaken =
+        row.try_get::<Option<i64>, _>("latest")?.is_some_and(|latest| latest > key.window_start.0);
+    let end = key.window_start.0.saturating_add(window_length(policy));
+    Ok(overtaken || registry.now().0.saturating_sub(end) <= window_length(policy))
+}
+
 /// The flow of this window, when it was counted, and those of the windows before it.
 ///
 /// A rollout counts every row for both versions: the version that saw most saw them all.
