@@ -1,5 +1,6 @@
 //! `/v2/repository`, for the API's document.
 
+use chasqui_registry::Error;
 use chasqui_registry::user::Role;
 use serde_json::json;
 
@@ -41,7 +42,8 @@ pub(super) fn operations() -> Vec<Operation> {
             )),
         change("/v2/repository/models/{model}/unload", "unloadModel", "Takes a service out of service")
             .about("On every replica, until it is loaded again.")
-            .empty(200, "It does not answer any more"),
+            .empty(200, "It does not answer any more")
+            .fails(Error::Conflict("a rollout of the service `demanda` is under way; abort it first".into())),
     ]
 }
 
