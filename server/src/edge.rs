@@ -92,7 +92,7 @@ pub async fn handle(
 
 /// Whether a path needs no key.
 fn is_open(path: &str) -> bool {
-    ["/metrics", "/login", "/ping", "/health", "/version"].contains(&path)
+    ["/metrics", "/login", "/ping", "/health"].contains(&path)
         || ["/health/", "/v2/health/", "/static/"].iter().any(|start| path.starts_with(start))
 }
 
@@ -260,16 +260,9 @@ mod tests {
 
     #[test]
     fn only_health_metrics_and_the_sign_in_page_are_open() {
-        for open in [
-            "/health/live",
-            "/health",
-            "/ping",
-            "/version",
-            "/v2/health/ready",
-            "/metrics",
-            "/login",
-            "/static/a.css",
-        ] {
+        for open in
+            ["/health/live", "/health", "/ping", "/v2/health/ready", "/metrics", "/login", "/static/a.css"]
+        {
             assert!(is_open(open), "{open}");
         }
         for closed in [
@@ -278,6 +271,7 @@ mod tests {
             "/api/v1/models",
             "/metrics/x",
             "/invocations",
+            "/version",
             "/v1/models",
             "/api/health/live",
             "//metrics",

@@ -26,7 +26,6 @@ pub(super) fn operations() -> Vec<Operation> {
     };
     let version = Operation::get("/version", "mlflowVersion", "Tells the version of this program")
         .about("Bare, where MLflow's server tells its own; it calls itself JSON and is not.")
-        .open()
         .calls_itself(200, "The version", "application/json");
     let one =
         invocations("/invocations", "invocations", "Asks the service that is meant").parameter(service());
