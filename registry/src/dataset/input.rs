@@ -134,6 +134,7 @@ impl<R: Read> Read for Metered<R> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]
 fn unreadable(error: std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound("there is no such file".to_owned()),

@@ -183,22 +183,26 @@ impl TableFile {
     }
 
     fn again(&mut self, file: Delimited) -> Result<Piece> {
-        self.begin(Pass::begin(file, &self.input, true)?)
+        let pass = Pass::begin(file, &self.input, true)?;
+        Ok(self.begin(pass))
     }
 
     /// Begins again in the encoding that all bytes prove; `error` says why the presumed one is wrong.
     fn reopen(&mut self, error: Error) -> Result<Piece> {
         match census(&self.input)? {
             TextEncoding::Utf8 => Err(error),
-            encoding => self.begin(csv(&self.input, encoding, &self.upload)?),
+            encoding => {
+                let pass = csv(&self.input, encoding, &self.upload)?;
+                Ok(self.begin(pass))
+            }
         }
     }
 
-    fn begin(&mut self, pass: Pass) -> Result<Piece> {
+    fn begin(&mut self, pass: Pass) -> Piece {
         self.schema = pass.schema();
         self.reading = Reading::Csv(Box::new(pass));
         self.rows = 0;
-        Ok(Piece::Begin(Arc::clone(&self.schema)))
+        Piece::Begin(Arc::clone(&self.schema))
     }
 }
 

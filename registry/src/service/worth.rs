@@ -66,7 +66,9 @@ impl Worth {
         if self.per_error.is_some_and(|cost| cost < 0.0) {
             return Err(Error::Invalid("`worth.per_error` is a cost and cannot be negative".into()));
         }
-        if !(0.0..=1.0).contains(&self.success) || !(self.weeks > 0.0 && self.weeks <= 520.0) {
+        let has_weeks = self.weeks > 0.0 && self.weeks <= 520.0;
+        let has_chance = (0.0..=1.0).contains(&self.success);
+        if !has_chance || !has_weeks {
             return Err(Error::Invalid(
                 "`worth.success` must be between 0 and 1, `worth.weeks` above 0 and at most 520".into(),
             ));
