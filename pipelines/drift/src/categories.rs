@@ -114,7 +114,9 @@ mod tests {
 
     fn counted(rows: &[Option<&str>], most: usize) -> CategoryCounts {
         let mut counts = CategoryCounts::new(most, 1 << 20);
-        rows.iter().for_each(|value| counts.add(*value));
+        for value in rows {
+            counts.add(*value);
+        }
         counts
     }
 

@@ -239,12 +239,11 @@ fn grouped(
     dollars: f64,
 ) -> Vec<chasqui_drift::decision::Incident> {
     let watched = verdict.features.iter().filter(|column| column.reason.is_none()).count().max(1);
-    let columns: Vec<&FeatureDrift> = match history {
-        Some(history) => history.columns().filter_map(|name| named(verdict, name)).collect(),
-        None => {
-            let all = verdict.features.iter().chain(&verdict.prediction);
-            all.filter(|column| column.drifted || column.missing_changed).collect()
-        }
+    let columns: Vec<&FeatureDrift> = if let Some(history) = history {
+        history.columns().filter_map(|name| named(verdict, name)).collect()
+    } else {
+        let all = verdict.features.iter().chain(&verdict.prediction);
+        all.filter(|column| column.drifted || column.missing_changed).collect()
     };
     let alarm = |column: &&FeatureDrift| Alarm {
         column: column.name.clone(),

@@ -25,7 +25,7 @@ pub(super) struct Logged {
 }
 
 impl Logged {
-    fn new(table: Table) -> Result<Self> {
+    fn new(table: &Table) -> Result<Self> {
         let rows = table.rows();
         let (mut inputs, mut rest) = (Vec::new(), Vec::new());
         for Column { name, data } in table.columns().iter().cloned() {
@@ -87,7 +87,7 @@ pub(super) async fn each_logged(
             batches.iter().map(one).collect::<Result<Vec<Table>>>()
         });
         for table in tables.await?? {
-            take(Logged::new(table)?)?;
+            take(Logged::new(&table)?)?;
         }
     }
     Ok(())

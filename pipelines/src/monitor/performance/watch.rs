@@ -302,8 +302,8 @@ fn reconciled(performance: &WindowPerformance) -> Option<Reconciliation> {
 /// The newest comparison with outcomes before a window: a concept that changed stays changed.
 async fn latest_reconciliation(registry: &Registry, key: &WindowKey) -> Result<Option<Reconciliation>> {
     let windows = history(registry, key, WINDOWS).await?;
-    let before = windows.iter().rev().filter(|window| window.window_start < key.window_start);
-    Ok(before.filter_map(|window| window.performance.reconciliation).next())
+    let mut before = windows.iter().rev().filter(|window| window.window_start < key.window_start);
+    Ok(before.find_map(|window| window.performance.reconciliation))
 }
 
 fn doubts_of(estimator: &Estimator, window: &WindowRows, known: Option<&Reconciliation>) -> Vec<Doubt> {

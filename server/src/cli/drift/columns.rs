@@ -61,12 +61,15 @@ fn no_common_columns(reference: &OpenFile, current: &OpenFile) -> String {
         format!("the files have no column in common: {}; {}", reference.described(), current.described());
     for file in [reference, current] {
         if let Some((_, false)) = file.seen.layout {
-            text += &format!(
-                "; the first row of {} was taken for values, write the names of the columns there",
-                file.name
-            );
+            let name = &file.name;
+            text.extend([
+                "; the first row of ",
+                name,
+                " was taken for values, write the names of the columns there",
+            ]);
         } else if file.columns.len() == 1 {
-            text += &format!("; if {} is a table, say what separates its cells with --delimiter", file.name);
+            let name = &file.name;
+            text.extend(["; if ", name, " is a table, say what separates its cells with --delimiter"]);
         }
     }
     text

@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for RequestSeed<'_, 'de> {
                 Some(2) => request.inputs = map.next_value_seed(InputsSeed(&mut self.frame))?,
                 Some(_) => {
                     request.outputs =
-                        map.next_value_seed(strict::seed::<Option<Vec<Output<'de>>>>())?.map(asked)
+                        map.next_value_seed(strict::seed::<Option<Vec<Output<'de>>>>())?.map(asked);
                 }
                 // The protocol grows by members that older servers ignore.
                 None => drop(map.next_value::<IgnoredAny>()?),

@@ -45,7 +45,7 @@ fn sent_datatype() -> Value {
 
 /// What a request says about itself.
 fn request_parameters() -> Value {
-    parameters(json!({
+    parameters(&json!({
         "key": { "type": ["string", "number", "boolean", "null"], "description": "The entity's key." },
         "timeout": {
             "type": ["integer", "null"],
@@ -62,7 +62,7 @@ fn request_parameters() -> Value {
 }
 
 fn output_parameters() -> Value {
-    parameters(json!({
+    parameters(&json!({
         "binary_data": { "type": ["boolean", "null"], "description": "Whether it is binary." },
         "classification": {
             "type": ["integer", "null"],
@@ -73,7 +73,7 @@ fn output_parameters() -> Value {
 }
 
 /// Parameters with a meaning here; others are passed over.
-fn parameters(known: Value) -> Value {
+fn parameters(known: &Value) -> Value {
     json!({ "type": ["object", "null"], "properties": known })
 }
 
@@ -153,7 +153,7 @@ pub(super) fn request() -> Value {
                         "name": { "type": "string" },
                         "shape": { "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 0 } },
                         "datatype": sent_datatype(),
-                        "parameters": parameters(json!({ "binary_data_size": {
+                        "parameters": parameters(&json!({ "binary_data_size": {
                             "type": ["integer", "null"],
                             "minimum": 0,
                             "description": "The input's bytes behind the JSON, in place of `data`.",
