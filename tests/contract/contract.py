@@ -160,6 +160,9 @@ def prepare(document, ids):
                 parameter["example"] = ids[parameter["name"]]
             elif takes_away(path, method) and parameter["in"] == "path" and "version" not in parameter["name"]:
                 parameter["example"] = "borrable"
+                if method != "delete":
+                    # Nothing refuses to take the service out that others ask about, and names are learned from answers.
+                    parameter["schema"] = {"type": "string", "enum": ["borrable"]}
         for answer in operation["responses"].values():
             make_strict([media.get("schema") for media in answer.get("content", {}).values()])
     for name in told(document):
