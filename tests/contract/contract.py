@@ -127,6 +127,23 @@ def make_strict(schema):
             make_strict(value)
 
 
+def told(document):
+    """The names of the schemas that answers are made of."""
+    schemas, known = document["components"]["schemas"], set()
+    left = [operation["responses"] for _, _, operation in operations(document)] + [document["components"]["responses"]]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += value.values()
+            name = str(value.get("$ref", "")).removeprefix("#/components/schemas/")
+            if name in schemas and name not in known:
+                known.add(name)
+                left.append(schemas[name])
+        elif isinstance(value, list):
+            left += value
+    return known
+
+
 def takes_away(path, method):
     """Whether others would miss what the operation is about."""
     return method == "delete" or path.endswith("/unload")
@@ -135,16 +152,21 @@ def takes_away(path, method):
 def prepare(document, ids):
     """The document as schemathesis gets it."""
     for path, method, operation in operations(document):
-        for parameter in operation.get("parameters", []):
+        # With this header a body is the bytes of a tensor, whatever it looks like; no JSON is wrong any more.
+        operation["parameters"] = [
+            p for p in operation.get("parameters", []) if p["name"] != "Inference-Header-Content-Length"]
+        for parameter in operation["parameters"]:
             if parameter["in"] == "path" and parameter["name"] in ids:
                 parameter["example"] = ids[parameter["name"]]
             elif takes_away(path, method) and parameter["in"] == "path" and "version" not in parameter["name"]:
                 parameter["example"] = "borrable"
+                if method != "delete":
+                    # Nothing refuses to take the service out that others ask about, and names are learned from answers.
+                    parameter["schema"] = {"type": "string", "enum": ["borrable"]}
         for answer in operation["responses"].values():
             make_strict([media.get("schema") for media in answer.get("content", {}).values()])
-    for name, schema in document["components"]["schemas"].items():
-        if not name.endswith("Input"):
-            make_strict(schema)
+    for name in told(document):
+        make_strict(document["components"]["schemas"][name])
     return document
 
 

@@ -84,7 +84,8 @@ fn version_header() -> Value {
         "name": "X-Model-Version",
         "in": "header",
         "description": "The version that must answer, whatever the routing says; one that serves now.",
-        "schema": { "type": "integer", "minimum": 1, "maximum": i64::MAX },
+        "schema": { "type": "string", "pattern": "^[0-9]{1,18}$" },
+        "example": "1",
     })
 }
 

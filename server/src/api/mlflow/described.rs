@@ -93,7 +93,7 @@ fn request() -> Value {
                 "type": "object",
                 "description": "As pandas writes a table with `orient=\"split\"`.",
                 "properties": {
-                    "columns": { "type": "array" },
+                    "columns": { "type": ["array", "null"], "description": "Names; without them the model's order." },
                     "index": { "description": "Passed over." },
                     "data": { "type": "array", "items": { "type": "array" } },
                 },

@@ -148,7 +148,7 @@ fn json_length() -> Value {
         "in": "header",
         "description": "The bytes of JSON before the binary tensors; 0 makes the body the only input, and without it \
                         everything is JSON.",
-        "schema": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+        "schema": { "type": "string", "pattern": "^[0-9]{1,18}$" },
     })
 }
 

@@ -27,7 +27,7 @@ pub(super) fn operation() -> Operation {
         .not_kept()
         .parameter(language())
         .takes("application/json", request(), Some(json!({ "records": [{ "precio": 1.5, "promocion": 1 }] })))
-        .takes("application/x-ndjson", lines(), Some("{\"precio\": 1.5, \"promocion\": 1}\n".into()))
+        .takes("application/x-ndjson", any_lines(), Some("{\"precio\": 1.5, \"promocion\": 1}\n".into()))
         .gives(200, "A prediction for each record, in their order", "application/json", answer(), Some(answered()))
         .gives(200, "A prediction for each", "application/x-ndjson", lines(), Some(answered_line().into()))
         .fails(Problem::bad_request("the body is not valid JSON: EOF while parsing an object at line 1 column 2"))
@@ -137,6 +137,11 @@ fn prediction() -> Value {
             },
         },
     })
+}
+
+/// Whatever is sent, each of its lines is answered.
+fn any_lines() -> Value {
+    json!({ "description": "A record in every line." })
 }
 
 fn lines() -> Value {

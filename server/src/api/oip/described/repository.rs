@@ -31,7 +31,8 @@ pub(super) fn operations() -> Vec<Operation> {
         .by(Role::Viewer)
         .not_kept()
         .body::<Wanted>(json!({ "ready": true }))
-        .answers::<Vec<IndexEntry>>(200, "Every service with its loaded versions", entry),
+        .answers::<Vec<IndexEntry>>(200, "Every service with its loaded versions", entry)
+        .fails(unfit()),
         change("/v2/repository/models/{model}/load", "loadModel", "Brings a service back")
             .about("A load that brings a configuration or files of its own is refused.")
             .empty(200, "It answers")
