@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::schemas::{SchemaOf, Schemas, of};
 use super::{parameters, problems};
 use crate::body;
-use crate::limits::Limits;
 use crate::problem::Problem;
 
 /// The id in every example.
@@ -71,7 +70,7 @@ impl Operation {
             tag: "server",
             summary,
             about: "",
-            least: Some(if matches!(method, "get" | "head") { Role::Viewer } else { Role::Editor }),
+            least: Some(if is_safe(method) { Role::Viewer } else { Role::Editor }),
             is_kept: method == "post",
             query: None,
             parameters: Vec::new(),
@@ -161,7 +160,7 @@ impl Operation {
     #[must_use]
     pub fn body<T: DeserializeOwned + JsonSchema>(mut self, example: Value) -> Self {
         let is_required = body::parse::<T>(b"").is_err();
-        self.problems.extend(wrong_bodies::<T>());
+        self.problems.extend(problems::wrong_bodies::<T>());
         self.body = Some(Body {
             is_required,
             kinds: vec![Content {
@@ -357,7 +356,7 @@ impl Operation {
             groups.map(|group| (status(&group[0]), problems::response(self.path, group))).collect();
         let Some(least) = self.least else { return told };
         told.push((401, problems::reference(self.path, "Unauthorized")));
-        if least > Role::Viewer || self.method == "post" || self.method == "put" || self.method == "delete" {
+        if least > Role::Viewer || !is_safe(self.method) {
             told.push((403, problems::reference(self.path, problems::forbidden(least))));
         }
         told.push((500, problems::reference(self.path, "Failed")));
@@ -371,6 +370,11 @@ impl Operation {
         parameters::names(self.path)
             .any(|name| matches!(parameters::segment(name, is_protocol), parameters::Segment::Typed(..)))
     }
+}
+
+/// Whether a method changes nothing.
+fn is_safe(method: &str) -> bool {
+    matches!(method, "get" | "head")
 }
 
 fn contents(all: &[Content], mut schema_of: impl FnMut(SchemaOf) -> Value) -> Value {
@@ -388,14 +392,4 @@ fn contents(all: &[Content], mut schema_of: impl FnMut(SchemaOf) -> Value) -> Va
         told.insert(content.kind.to_owned(), media);
     }
     told.into()
-}
-
-/// What is answered to bodies that are not JSON, not an object, not of the type, or too large.
-fn wrong_bodies<T: DeserializeOwned>() -> Vec<Problem> {
-    let read = |text: &str| body::parse::<T>(text.as_bytes()).err();
-    let mut problems: Vec<Problem> =
-        ["{\"", "[]", "{\"surprise\": 1}"].into_iter().filter_map(read).collect();
-    problems.push(Problem::too_large("the body", Limits::default().json_bytes));
-    problems.push(body::unknown_encoding("br"));
-    problems
 }

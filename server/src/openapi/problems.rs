@@ -7,10 +7,12 @@ use chasqui_registry::idempotency;
 use chasqui_registry::name::{Actor, ModelName};
 use chasqui_registry::page::PageRequest;
 use chasqui_registry::user::Role;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::auth::Identity;
+use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::{api, body, edge};
 
@@ -163,6 +165,16 @@ fn headers_of(headers: &HeaderMap) -> Value {
         }
     }
     told
+}
+
+/// What is answered to bodies that are not JSON, not an object, not of the type, or too large.
+pub(super) fn wrong_bodies<T: DeserializeOwned>() -> Vec<Problem> {
+    let read = |text: &str| body::parse::<T>(text.as_bytes()).err();
+    let mut problems: Vec<Problem> =
+        ["{\"", "[]", "{\"surprise\": 1}"].into_iter().filter_map(read).collect();
+    problems.push(Problem::too_large("the body", Limits::default().json_bytes));
+    problems.push(body::unknown_encoding("br"));
+    problems
 }
 
 /// What a client that stops in the middle of a body is answered.
