@@ -7,7 +7,6 @@
 pub mod alias;
 pub mod artifact;
 pub mod audit;
-pub mod background;
 pub mod calendar;
 pub mod clock;
 pub mod dataset;

@@ -20,7 +20,7 @@ use super::{Log, columns, unavailable};
 use crate::artifact::Artifacts;
 use crate::dataset::columnar;
 use crate::db::Tx;
-use crate::{Error, Micros, Registry, Result, background};
+use crate::{Error, Micros, Registry, Result};
 
 /// What [`Log::seal`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Log {
 
     async fn seal_one(&self, registry: &Registry, segment: &Arc<Segment>) -> Result<(u64, u64)> {
         let path = segment.path().to_owned();
-        let mut files = background::run(move || files_of(&path)).await??;
+        let mut files = tokio::task::spawn_blocking(move || files_of(&path)).await??;
         for file in &mut files {
             registry.artifacts.put_at(&file.path, std::mem::take(&mut file.parquet)).await?;
         }
