@@ -36,3 +36,4 @@ pub use report::body::{
 };
 pub use report::history::{Day, DayShares, Event, EventKind, History, VersionShare};
 pub use report::{Draft, MAX_CHANGES, Period, Report};
+pub use texts::fill;

@@ -239,7 +239,7 @@ impl Texts {
 }
 
 /// Puts values into the braces of a text, in one pass: braces inside a value stay what they are.
-pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len() + 32);
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -264,26 +264,31 @@ pub(crate) fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// Holds that each text is there in both languages, with places for the same values.
+#[cfg(test)]
+pub(crate) fn assert_alike<T: serde::Serialize>(spanish: &T, english: &T) {
+    let places = |text: &str| {
+        let names = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+        let mut names: Vec<String> = names.map(|(name, _)| name.to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let spanish = serde_json::to_value(spanish).unwrap();
+    let english = serde_json::to_value(english).unwrap();
+    for (key, text) in spanish.as_object().unwrap() {
+        let (Some(text), Some(other)) = (text.as_str(), english[key].as_str()) else { continue };
+        assert_eq!(places(text), places(other), "{key}");
+        assert!(!text.trim().is_empty() && !other.trim().is_empty(), "{key} is empty");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn placeholders(text: &str) -> Vec<&str> {
-        let mut names: Vec<&str> =
-            text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names
-    }
-
     #[test]
-    fn both_languages_use_the_same_placeholders() {
-        let spanish = serde_json::to_value(Texts::of(Language::Es)).unwrap();
-        let english = serde_json::to_value(Texts::of(Language::En)).unwrap();
-        for (key, text) in spanish.as_object().unwrap() {
-            let (Some(text), Some(other)) = (text.as_str(), english[key].as_str()) else { continue };
-            assert_eq!(placeholders(text), placeholders(other), "{key}");
-            assert!(!text.trim().is_empty() && !other.trim().is_empty(), "{key} is empty");
-        }
+    fn both_languages_say_the_same() {
+        assert_alike(Texts::of(Language::Es), Texts::of(Language::En));
     }
 
     #[test]

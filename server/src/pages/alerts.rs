@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, web};
 use chasqui_pipelines::alert::{self, Alert};
-use chasqui_report::page;
+use chasqui_report::{fill, page};
 use serde_json::Value;
 
 use super::login::local;
-use super::texts::{AlertTitles, fill};
+use super::texts::AlertTitles;
 use super::visit::Visit;
 use super::voice::{Voice, clip, level_of};
 use crate::api::segment;

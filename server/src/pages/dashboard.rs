@@ -7,14 +7,14 @@ use chasqui_pipelines::jobs::Job;
 use chasqui_pipelines::report::StoredReport;
 use chasqui_pipelines::rollout;
 use chasqui_registry::PageRequest;
-use chasqui_report::Level;
+use chasqui_report::{Level, fill};
 
 use super::alerts::AlertView;
 use super::facts::{self, Facts, Stat};
 use super::reports::ReportView;
 use super::rollouts::RolloutLine;
 use super::runs::JobView;
-use super::texts::{Texts, fill};
+use super::texts::Texts;
 use super::visit::{Frame, Visit, render};
 use super::voice::{Voice, clip};
 use crate::api::segment;

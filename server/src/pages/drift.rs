@@ -8,9 +8,8 @@ pub(super) mod page;
 use chasqui_drift::quality::{Check, Fault};
 use chasqui_drift::{DriftVerdict, FeatureDrift};
 use chasqui_pipelines::monitor::StoredVerdict;
-use chasqui_report::Level;
+use chasqui_report::{Level, fill};
 
-use super::texts::fill;
 use super::voice::Voice;
 
 pub(super) use charts::ChartView;

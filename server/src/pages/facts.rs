@@ -7,9 +7,8 @@ use chasqui_pipelines::rollout::Rollout;
 use chasqui_registry::PageRequest;
 use chasqui_registry::service::Service;
 use chasqui_registry::version::Version;
-use chasqui_report::{Level, page};
+use chasqui_report::{Level, fill, page};
 
-use super::texts::fill;
 use super::voice::{Voice, level_of};
 use super::{drift, picture};
 use crate::app::App;

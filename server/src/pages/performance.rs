@@ -4,12 +4,11 @@
 use chasqui_drift::decision::{Advice, GroupFairness, RetrainingForecast};
 use chasqui_drift::performance::Doubt;
 use chasqui_pipelines::monitor::performance::{Figure, StoredPerformance, Value, WindowPerformance};
-use chasqui_report::Unit;
 use chasqui_report::chart::{Band, LineChart, Marker, Series, line};
+use chasqui_report::{Unit, fill};
 use jiff::Timestamp;
 
 use super::drift::ChartView;
-use super::texts::fill;
 use super::voice::{Voice, clip, timestamp};
 
 /// The normal deviations of an 80 % interval, as the forecasts have it.

@@ -1,9 +1,8 @@
 //! Small pictures between the words: meters, badges of states, shares.
 
-use chasqui_report::Level;
 use chasqui_report::chart::{Share, ShareBar, escape, share_bar};
+use chasqui_report::{Level, fill};
 
-use super::texts::fill;
 use super::voice::Voice;
 
 /// A share of one as a bar; the figure stands beside it in words, so that the picture is silent for who listens.

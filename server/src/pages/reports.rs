@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use chasqui_pipelines::report::{self, StoredReport};
-use chasqui_report::{Language, page};
+use chasqui_report::{Language, fill, page};
 
 use super::visit::{Visit, private};
 use super::voice::{Voice, clip, level_of};
@@ -30,7 +30,7 @@ impl ReportView {
             badge: page::badge(level_of(&stored.level), voice.language()),
             service: clip(&stored.service),
             period: voice.period(stored.from, stored.to),
-            written: super::texts::fill(voice.t.report_written, &[("at", &voice.at(stored.created_at))]),
+            written: fill(voice.t.report_written, &[("at", &voice.at(stored.created_at))]),
         }
     }
 }

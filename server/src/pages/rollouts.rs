@@ -8,9 +8,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chasqui_pipelines::rollout::evidence::{Evidence, GuardEvidence};
 use chasqui_pipelines::rollout::state::{Phase, Stage};
 use chasqui_pipelines::rollout::{self, EvidenceReport, Rollout};
+use chasqui_report::fill;
 
 use super::picture;
-use super::texts::fill;
 use super::visit::Visit;
 use super::voice::Voice;
 use crate::api::segment;

@@ -4,10 +4,9 @@ mod gate;
 
 use chasqui_pipelines::jobs::{Job, JobKind, JobState};
 use chasqui_pipelines::pipeline::Run;
-use chasqui_report::{Level, page};
+use chasqui_report::{Level, fill, page};
 
 use super::picture;
-use super::texts::fill;
 use super::voice::{Voice, clip};
 
 pub(super) use gate::GateView;

@@ -14,7 +14,7 @@ use chasqui_registry::PageRequest;
 use chasqui_registry::alias::Alias;
 use chasqui_registry::name::ServiceName;
 use chasqui_registry::version::Version;
-use chasqui_report::Level;
+use chasqui_report::{Level, fill};
 
 use super::alerts::AlertView;
 use super::drift::DriftView;
@@ -23,7 +23,7 @@ use super::performance::PerformanceView;
 use super::reports::ReportView;
 use super::rollouts::RolloutView;
 use super::runs::{JobView, RunView};
-use super::texts::{Texts, fill};
+use super::texts::Texts;
 use super::visit::{Frame, Visit, render};
 use super::voice::{Voice, clip};
 use crate::api::segment;

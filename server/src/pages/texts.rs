@@ -1,6 +1,6 @@
 //! The texts of the pages, one value per language; the values stand in `locales/`.
 //!
-//! A placeholder is a word in braces, filled by [`fill`]. A text missing in a language does not compile; a test
+//! A placeholder is a word in braces, filled by [`chasqui_report::fill`]. A text missing in a language does not compile; a test
 //! holds that all languages use the same placeholders. Pairs are singular and plural.
 
 use chasqui_report::Language;
@@ -349,26 +349,6 @@ impl Texts {
     }
 }
 
-/// Puts values into the places of a text; a place without a value is left empty.
-pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(text.len() + 32);
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let Some((name, tail)) = after.split_once('}') else {
-            out.push('{');
-            rest = after;
-            continue;
-        };
-        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
-            out.push_str(value);
-        }
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -412,11 +392,5 @@ mod tests {
             let found = forbidden.iter().find(|word| text.contains(*word));
             assert!(found.is_none() || technical.contains(&name.as_str()), "{name}: {text}");
         }
-    }
-
-    #[test]
-    fn places_are_filled_once_and_values_are_left_alone() {
-        assert_eq!(fill("{a} de {b}", &[("a", "{b}"), ("b", "2")]), "{b} de 2");
-        assert_eq!(fill("x {", &[]), "x {");
     }
 }

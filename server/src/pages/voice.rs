@@ -2,10 +2,10 @@
 
 use chasqui_registry::Micros;
 use chasqui_report::format::{Format, NO_VALUE, local_date};
-use chasqui_report::{Language, Level};
+use chasqui_report::{Language, Level, fill};
 use jiff::Timestamp;
 
-use super::texts::{Texts, fill};
+use super::texts::Texts;
 
 /// Letters that a name from outside may have on a page.
 const LONGEST_NAME: usize = 60;

@@ -2,11 +2,10 @@
 
 use chasqui_drift::FeatureDrift;
 use chasqui_pipelines::monitor::StoredVerdict;
-use chasqui_report::Unit;
 use chasqui_report::chart::{HistogramCells, HistogramPair, LineChart, Marker, Series, histogram_pair, line};
+use chasqui_report::{Unit, fill};
 use jiff::Timestamp;
 
-use crate::pages::texts::fill;
 use crate::pages::voice::{Voice, clip, timestamp};
 
 /// Columns drawn over time.

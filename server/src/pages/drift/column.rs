@@ -1,10 +1,10 @@
 //! One column of the table: what happened to it, in plain words, and its figures.
 
 use chasqui_drift::{ColumnKind, FeatureDrift, Summary};
+use chasqui_report::fill;
 use chasqui_report::format::NO_VALUE;
 
 use crate::pages::picture;
-use crate::pages::texts::fill;
 use crate::pages::voice::{Voice, clip};
 
 /// A mean that moved less than this many standard deviations is called similar.

@@ -4,9 +4,9 @@ use chasqui_drift::calendar::{Event, SeasonalVerdict};
 use chasqui_drift::kind::ChangeKind;
 use chasqui_drift::quality::{Check, Fault};
 use chasqui_pipelines::monitor::{ColumnChange, SeasonReading};
+use chasqui_report::fill;
 use jiff::civil::Date;
 
-use crate::pages::texts::fill;
 use crate::pages::voice::{Voice, clip};
 
 /// Groups that a sentence names.

@@ -4,10 +4,10 @@
 use chasqui_pipelines::rollout::RolloutEvent;
 use chasqui_pipelines::rollout::plan::{Metric, Plan};
 use chasqui_pipelines::rollout::state::HoldReason;
+use chasqui_report::fill;
 use serde_json::Value;
 
 use super::{figure, wording};
-use crate::pages::texts::fill;
 use crate::pages::voice::Voice;
 
 /// One event.

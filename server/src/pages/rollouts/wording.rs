@@ -3,10 +3,9 @@
 use chasqui_pipelines::rollout::Rollout;
 use chasqui_pipelines::rollout::plan::Metric;
 use chasqui_pipelines::rollout::state::{HoldReason, Phase, Question};
-use chasqui_report::{Level, page};
+use chasqui_report::{Level, fill, page};
 
 use crate::pages::picture;
-use crate::pages::texts::fill;
 use crate::pages::voice::Voice;
 
 /// The state in a word, in the colour of what it asks from people.

@@ -2,10 +2,9 @@
 
 use chasqui_pipelines::gate::{GateVerdict, Verdict};
 use chasqui_pipelines::pipeline::Run;
-use chasqui_report::{Level, page};
+use chasqui_report::{Level, fill, page};
 
 use crate::pages::picture;
-use crate::pages::texts::fill;
 use crate::pages::voice::Voice;
 
 /// What the gates said.

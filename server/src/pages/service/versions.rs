@@ -3,9 +3,9 @@
 use chasqui_pipelines::rollout::Rollout;
 use chasqui_registry::alias::Alias;
 use chasqui_registry::version::Version;
+use chasqui_report::fill;
 
 use crate::pages::picture;
-use crate::pages::texts::fill;
 use crate::pages::voice::{Voice, clip};
 
 /// Figures of merit shown of each version.
