@@ -72,7 +72,7 @@ pub async fn handle(
             if let Some(identity) = identity {
                 request.extensions_mut().insert(identity);
             }
-            next.call(request).await?.map_into_boxed_body()
+            in_dialect(next.call(request).await?.map_into_boxed_body())
         }
         Err(problem) => {
             let refusal = refusal(&request, &problem);
@@ -90,10 +90,15 @@ pub async fn handle(
     Ok(response)
 }
 
+/// Whether a path is asked by machines again and again to learn how the server is.
+fn is_probe(path: &str) -> bool {
+    ["/metrics", "/ping", "/health"].contains(&path)
+        || ["/health/", "/v2/health/"].iter().any(|start| path.starts_with(start))
+}
+
 /// Whether a path needs no key.
 fn is_open(path: &str) -> bool {
-    ["/metrics", "/login", "/ping", "/health"].contains(&path)
-        || ["/health/", "/v2/health/", "/static/"].iter().any(|start| path.starts_with(start))
+    is_probe(path) || path == "/login" || path.starts_with("/static/")
 }
 
 /// Whether a request asks for predictions, which every role may: an application's key need not be an editor's.
@@ -146,6 +151,15 @@ fn admit(app: &App, request: &ServiceRequest) -> Result<Option<Identity>, Proble
     Ok(Some(identity))
 }
 
+/// A problem that a handler returned, told in the dialect of the path.
+fn in_dialect(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+    match problem.map(|problem| api::in_dialect(response.request().path(), problem)) {
+        Some(told) => response.into_response(told),
+        None => response,
+    }
+}
+
 /// A refusal in the dialect of the path; browsers are sent to sign in, those that sent a form to the first page after.
 fn refusal(request: &ServiceRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
@@ -174,7 +188,7 @@ fn account(app: &App, response: &ServiceResponse<BoxBody>, started: Instant) {
         let route = route.as_deref().unwrap_or("other");
         app.metrics.http.with_label_values(&[method_label(request.method()), route, status.as_str()]).inc();
     }
-    let is_quiet = is_prediction || path.starts_with("/health/") || path == "/metrics";
+    let is_quiet = is_prediction || is_probe(path);
     if is_quiet && !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }

@@ -4,14 +4,14 @@ mod described;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::{health, predict, resource};
 use crate::app::App;
 use crate::inference::Form;
 use crate::openapi::Operation;
-use crate::problem::Problem;
+use crate::problem::{Problem, Result};
 
 pub(super) use described::{predicted, predicted_example};
 
@@ -28,28 +28,6 @@ pub(super) fn operations() -> Vec<Operation> {
     described::operations()
 }
 
-/// An error as the protocol tells it.
-#[derive(Debug)]
-pub struct V1Error(Problem);
-
-impl From<Problem> for V1Error {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl std::fmt::Display for V1Error {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl ResponseError for V1Error {
-    fn error_response(&self) -> HttpResponse {
-        error(&self.0)
-    }
-}
-
 /// A problem as the protocol tells it: `{"error": "…"}`, with 400 for every wrong input.
 pub fn error(problem: &Problem) -> HttpResponse {
     let status = match problem.status() {
@@ -60,8 +38,6 @@ pub fn error(problem: &Problem) -> HttpResponse {
     problem.add_headers(&mut response);
     response.json(json!({ "error": problem.detail() }))
 }
-
-type Result<T> = std::result::Result<T, V1Error>;
 
 async fn list(app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "models": app.inference.table().names() }))
@@ -74,7 +50,7 @@ async fn ready(app: web::Data<App>, model: web::Path<String>) -> Result<HttpResp
             Ok(health::status(false)
                 .json(json!({ "name": *model, "ready": false, "error": problem.detail() })))
         }
-        Err(problem) => Err(problem.into()),
+        Err(problem) => Err(problem),
     }
 }
 
@@ -84,12 +60,12 @@ async fn answer(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    Ok(predict::predict(&app, &request, payload, &model, Form::KserveV1, None).await?)
+    predict::predict(&app, &request, payload, &model, Form::KserveV1, None).await
 }
 
 async fn explain(app: web::Data<App>, model: web::Path<String>) -> Result<HttpResponse> {
     app.inference.route(&model)?;
-    Err(no_explanation().into())
+    Err(no_explanation())
 }
 
 fn no_explanation() -> Problem {

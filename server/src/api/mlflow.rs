@@ -4,14 +4,14 @@ mod described;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::{health, predict, resource};
 use crate::app::App;
 use crate::inference::{Form, Written};
 use crate::openapi::Operation;
-use crate::problem::Problem;
+use crate::problem::{Problem, Result};
 
 /// Names the service that `/invocations` asks.
 const SERVICE: &str = "x-chasqui-service";
@@ -36,28 +36,6 @@ pub(super) fn operations() -> Vec<Operation> {
 pub fn has(path: &str) -> bool {
     ["/invocations", "/ping", "/health", "/version"].contains(&path)
         || path.starts_with("/services/") && path.ends_with("/invocations")
-}
-
-/// An error as MLflow tells it.
-#[derive(Debug)]
-pub struct MlflowError(Problem);
-
-impl From<Problem> for MlflowError {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl std::fmt::Display for MlflowError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl ResponseError for MlflowError {
-    fn error_response(&self) -> HttpResponse {
-        error(&self.0)
-    }
 }
 
 /// A problem as MLflow tells it: `{"error_code": "…", "message": "…"}`, with 400 for every wrong input.
@@ -87,8 +65,6 @@ fn code(status: StatusCode) -> &'static str {
     }
 }
 
-type Result<T> = std::result::Result<T, MlflowError>;
-
 async fn ping(app: web::Data<App>) -> HttpResponse {
     health::status(app.is_ready()).insert_header((header::CONTENT_TYPE, "application/json")).body("\n")
 }
@@ -106,7 +82,7 @@ async fn invoke_one(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let service = meant(&app, &request)?;
-    Ok(answer(&app, &request, payload, &service).await?)
+    answer(&app, &request, payload, &service).await
 }
 
 async fn invoke(
@@ -115,7 +91,7 @@ async fn invoke(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    Ok(answer(&app, &request, payload, &service).await?)
+    answer(&app, &request, payload, &service).await
 }
 
 async fn answer(
@@ -123,7 +99,7 @@ async fn answer(
     request: &HttpRequest,
     payload: web::Payload,
     service: &str,
-) -> crate::problem::Result<HttpResponse> {
+) -> Result<HttpResponse> {
     let content_type = request.headers().get(header::CONTENT_TYPE).map(|value| {
         value.to_str().map_err(|_| Problem::unsupported_media("the content type is not readable"))
     });
@@ -132,7 +108,7 @@ async fn answer(
 }
 
 /// The service that a request without one in its path means: the header's, else the configured one, else the only one.
-fn meant(app: &App, request: &HttpRequest) -> crate::problem::Result<String> {
+fn meant(app: &App, request: &HttpRequest) -> Result<String> {
     if let Some(name) = request.headers().get(SERVICE) {
         let name = std::str::from_utf8(name.as_bytes()).map(|name| name.trim().to_owned());
         return name.map_err(|_| Problem::bad_request(format!("the header {SERVICE} is not UTF-8")));

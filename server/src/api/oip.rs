@@ -5,8 +5,8 @@ mod description;
 mod infer;
 pub mod repository;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, ResponseError};
 use chasqui_runtime::TensorSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,7 +15,7 @@ use super::{health, resource};
 use crate::app::App;
 use crate::inference::Pin;
 use crate::openapi::Operation;
-use crate::problem::Problem;
+use crate::problem::{Problem, Result};
 
 /// What kind of models these are.
 pub const PLATFORM: &str = "onnx_onnxv1";
@@ -55,28 +55,6 @@ pub(super) fn operations() -> Vec<Operation> {
     described::operations()
 }
 
-/// An error as the protocol tells it.
-#[derive(Debug)]
-pub struct OipError(Problem);
-
-impl From<Problem> for OipError {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
-    }
-}
-
-impl std::fmt::Display for OipError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl ResponseError for OipError {
-    fn error_response(&self) -> HttpResponse {
-        error(&self.0)
-    }
-}
-
 /// A problem as the protocol tells it: `{"error": "…"}`.
 pub fn error(problem: &Problem) -> HttpResponse {
     let mut response = HttpResponse::build(problem.status());
@@ -90,8 +68,6 @@ struct Names {
     model: String,
     version: Option<String>,
 }
-
-type Result<T> = std::result::Result<T, OipError>;
 
 /// The name and the version that a path carries.
 #[derive(Debug)]
@@ -108,7 +84,7 @@ impl Asked {
 }
 
 /// A version as the protocol writes it.
-pub fn version(text: &str) -> std::result::Result<Pin, Problem> {
+pub fn version(text: &str) -> Result<Pin> {
     let number = text.parse().map(Pin::Version);
     number.map_err(|_| {
         let shown: String = text.chars().take(40).collect();

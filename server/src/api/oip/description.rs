@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Asked, Names, PLATFORM, Result};
+use super::{Asked, Names, PLATFORM};
 use crate::app::App;
 use crate::inference::Pin;
 use crate::inference::statistics::{VersionTotals, dims};
 use crate::metrics::Spent;
+use crate::problem::Result;
 
 /// How often something was done, and how long it took.
 #[derive(Serialize, JsonSchema)]

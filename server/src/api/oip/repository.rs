@@ -6,11 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Result;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::body;
-use crate::problem::Problem;
+use crate::problem::{Problem, Result};
 
 /// The body of a question for the index.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -48,7 +47,7 @@ pub(super) async fn load(
 ) -> Result<HttpResponse> {
     let change: Change = body::parse(&read(&app, &request, payload).await?)?;
     if let Some(name) = change.parameters.keys().next() {
-        return Err(cannot_override(name).into());
+        return Err(cannot_override(name));
     }
     app.inference.set_loaded(&who.actor, &path, true).await?;
     Ok(HttpResponse::Ok().finish())
@@ -75,10 +74,6 @@ pub fn cannot_override(parameter: &str) -> Problem {
     ))
 }
 
-async fn read(
-    app: &App,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> std::result::Result<Bytes, Problem> {
+async fn read(app: &App, request: &HttpRequest, payload: web::Payload) -> Result<Bytes> {
     body::read(request, payload, app.config.limits.json_bytes).await
 }
