@@ -40,7 +40,7 @@ use actix_web::http::header::HeaderValue;
 use arc_swap::ArcSwap;
 use chasqui_registry::prediction_log::Log;
 use chasqui_registry::{Micros, Registry};
-use chasqui_runtime::Signature;
+use chasqui_runtime::{Signature, TensorSpec};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -55,9 +55,8 @@ use self::observe::{Event, Observer};
 pub use self::repository::IndexEntry;
 pub use self::route::{Pin, pinned};
 use self::rows::Inquiry;
-use self::snapshot::{Entry, RoutingTable, ServiceRoute};
+use self::snapshot::{Entry, RoutingTable, ServiceRoute, Target};
 use self::tensors::InferRequest;
-pub use self::turn::Turn;
 use self::turn::Turns;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -168,21 +167,27 @@ impl Inference {
         }
     }
 
-    /// Whether a request of this size should be answered on a thread of its own.
-    pub fn is_heavy(&self, route: &ServiceRoute, body_bytes: usize) -> bool {
-        // A row takes a hundred bytes of JSON or more: with little said about the cost, this errs to caution.
-        let rows = (body_bytes / 100).max(1) as u64;
-        body_bytes > INLINE_BYTES || rows.saturating_mul(route.stable.version.row_cost()) > INLINE_NANOSECONDS
-    }
-
-    /// Waits for the turn of a heavy request, within the bounds of the line that it stands in.
-    pub async fn turn(&self, route: &ServiceRoute, pin: Pin) -> Result<Turn, Problem> {
-        let target = match pin {
-            Pin::None => &route.stable,
-            Pin::Version(number) => pinned(route, number)?,
-        };
+    /// Does `work`, which asks `route` by a body of so many bytes: here when it is light, else on a thread of its own
+    /// and when it is its turn.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        route: &ServiceRoute,
+        pin: Pin,
+        body_bytes: usize,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let target = route.target(pin)?;
+        if !is_heavy(route, target, pin, body_bytes) {
+            return work();
+        }
         let turn = self.turns.wait(&target.version).await;
-        turn.inspect_err(|problem| self.metrics.refuse(route.name.as_str(), problem.code()))
+        let turn = turn.inspect_err(|problem| self.metrics.refuse(route.name.as_str(), problem.code()))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.map_err(|_| Problem::unavailable("the server is ending", 1))?
     }
 
     /// Answers a request. Blocks for as long as the model computes.
@@ -237,10 +242,10 @@ impl Inference {
         self.registry.now()
     }
 
-    /// A call that begins now.
-    pub fn call<'a>(&self, request_id: &'a str) -> Call<'a> {
-        let now = self.now();
-        Call { request_id, started: Instant::now(), waited: Duration::ZERO, now, at: now }
+    /// A call that begins now, of a request whose body was complete at `received`.
+    pub fn call<'a>(&self, request_id: &'a str, received: Instant) -> Call<'a> {
+        let (now, started) = (self.now(), Instant::now());
+        Call { request_id, started, waited: started.saturating_duration_since(received), now, at: now }
     }
 
     /// Waits until this replica routes by everything that was committed before: a client that registers a model
@@ -279,4 +284,14 @@ impl Inference {
     fn observe(&self, event: Event, rows: usize) {
         self.observer.push(event, rows);
     }
+}
+
+/// Whether a request of this size is expected to keep a thread from others for too long, whichever version answers.
+fn is_heavy(route: &ServiceRoute, target: &Target, pin: Pin, body_bytes: usize) -> bool {
+    let on_trial = route.canary.as_ref().filter(|_| pin == Pin::None);
+    let cost = on_trial.map_or(0, |canary| canary.target.version.row_cost()).max(target.version.row_cost());
+    // An element takes four bytes in binary form, and seldom less in JSON.
+    let elements = target.version.signature.inputs.iter().map(TensorSpec::row_elements).sum::<usize>();
+    let rows = (body_bytes / elements.saturating_mul(4).max(1)).max(1) as u64;
+    body_bytes > INLINE_BYTES || rows.saturating_mul(cost) > INLINE_NANOSECONDS
 }

@@ -23,7 +23,7 @@ use crate::api;
 const ABOUT: &str = "\
 Chasqui answers predictions, keeps models and datasets, watches for drift, and brings new versions in and out.
 
-**Keys.** Everything but health, version and metrics needs an API key: `Authorization: Bearer <key>`. A key has a role: \
+**Keys.** Everything but health and metrics needs an API key: `Authorization: Bearer <key>`. A key has a role: \
 *viewer* reads and asks for predictions, *editor* changes things, *admin* hands out keys. Each operation says which \
 it needs in `x-role`.
 
@@ -36,7 +36,7 @@ with `Allow`.
 
 **Sending again.** A POST with an `Idempotency-Key` gets the first answer when it is sent again with the same key and \
 the same content, marked by `Idempotency-Replayed: true`, and is not done twice. Answers that may turn out better \
-(409, 429 and 5xx) are not kept.
+(401, 409, 429 and 5xx) are not kept.
 
 **Times** are microseconds since 1970, UTC. Every answer carries `X-Request-Id`, which is also in the server's log.";
 

@@ -1,5 +1,7 @@
 //! Predictions line by line: answered while they come, each line for itself, in constant memory.
 
+use std::io::Write;
+
 use chasqui_tests::{Answer, Server, ServerBuilder};
 use futures::{StreamExt, stream};
 use reqwest::{Body, Method, Response};
@@ -174,4 +176,45 @@ async fn a_long_stream_takes_no_more_memory_than_a_short_one() {
     assert_eq!(exchange(&server, 60_000).await, 60_000);
     let grown = peak(&server).saturating_sub(before);
     assert!(grown < 24 << 10, "{grown} KiB more for twelve times the lines");
+}
+
+#[tokio::test]
+async fn a_packed_stream_takes_no_more_memory_than_a_loose_one() {
+    const LINES: usize = 500_000;
+    let server = shop().await;
+    assert_eq!(exchange(&server, 5000).await, 5000);
+    let before = peak(&server);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all("1\n".repeat(LINES).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 10_000, "it comes in one piece");
+    let request = server.request(Method::POST, PREDICT).header("content-type", NDJSON);
+    let response = request.header("content-encoding", "gzip").body(packed).send().await.unwrap();
+    let mut answers = response.bytes_stream();
+    let mut faults = 0;
+    while let Some(piece) = answers.next().await {
+        faults += String::from_utf8_lossy(&piece.unwrap()).matches('\n').count();
+    }
+    assert_eq!(faults, LINES);
+    let grown = peak(&server).saturating_sub(before);
+    assert!(grown < 32 << 10, "{grown} KiB more");
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_ended_with_the_server() {
+    let mut server = shop().await;
+    let (sender, receiver) = mpsc::channel::<&'static str>(1);
+    let body = stream::unfold(receiver, |mut receiver| async move {
+        let piece = receiver.recv().await?;
+        Some((Ok::<_, std::io::Error>(piece), receiver))
+    });
+    sender.send("{\"price\":5,\"store\":\"Quito\"}\n").await.unwrap();
+    let mut answers = send(&server, Body::wrap_stream(body)).await.bytes_stream();
+    answers.next().await.unwrap().unwrap();
+    server.ask_to_end();
+    let last = answers.next().await.unwrap().unwrap();
+    let last = &lines(std::str::from_utf8(&last).unwrap())[0];
+    assert_eq!((&last["line"], &last["error"]["status"]), (&json!(2), &json!(503)), "{last}");
+    drop(sender);
+    assert!(server.await_end(), "{}", server.log());
 }

@@ -83,6 +83,12 @@ pub struct Signature {
 }
 
 impl TensorSpec {
+    /// Elements of one row; a variable axis counts as one.
+    pub fn row_elements(&self) -> usize {
+        let axes = self.shape.iter().skip(1).map(|size| usize::try_from(*size).unwrap_or(1));
+        axes.fold(1, usize::saturating_mul)
+    }
+
     /// A tensor of one row of zeros or empty texts, every variable axis one long; `None` for a type or a size that
     /// nobody sends as one row.
     fn blank_row(&self) -> Option<Tensor> {

@@ -3,7 +3,8 @@
 //! The answer begins before the request has ended, and a piece of the request is read when the answers to the one
 //! before have left: however long the stream, it takes no more memory than a piece and its answers.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::error::PayloadError;
 use actix_web::http::header;
@@ -26,6 +27,10 @@ const KINDS: [&str; 4] =
 
 /// How long the answer waits for the first piece.
 const FIRST_PIECE: Duration = Duration::from_millis(100);
+/// How often a stream that waits looks whether the server ends.
+const LOOK_UP: Duration = Duration::from_millis(250);
+/// How much is looked at before its answers leave.
+const PART_BYTES: usize = 64 << 10;
 
 /// Whether a request says that it is lines of JSON.
 pub fn is_ndjson(request: &HttpRequest) -> bool {
@@ -43,7 +48,7 @@ pub async fn predict(
 ) -> Result<HttpResponse> {
     let route = app.inference.route(service)?;
     let (pin, id) = (predict::pin(request)?, predict::request_id(request));
-    app.inference.takes_lines(&route, pin, &app.inference.call(id.as_str()))?;
+    app.inference.takes_lines(&route, pin, &app.inference.call(id.as_str(), Instant::now()))?;
     let mut exchange = Exchange {
         app: app.clone(),
         service: service.to_owned(),
@@ -51,6 +56,7 @@ pub async fn predict(
         id,
         is_spanish: language::is_spanish(request),
         pieces: body::pieces(request, payload)?,
+        unread: Bytes::new(),
         lines: Lines::new(app.config.limits.json_bytes),
         answers: Vec::new(),
         has_ended: false,
@@ -68,6 +74,8 @@ struct Exchange {
     id: RequestId,
     is_spanish: bool,
     pieces: Pieces,
+    /// Received and not looked at yet.
+    unread: Bytes,
     lines: Lines,
     /// What is to be sent next.
     answers: Vec<u8>,
@@ -82,38 +90,64 @@ impl Exchange {
     /// but a client may also want to see an answer's head before it sends anything.
     async fn begin(&mut self) {
         if let Ok(piece) = tokio::time::timeout(FIRST_PIECE, self.pieces.next()).await {
-            self.take(piece).await;
+            self.receive(piece).await;
+            self.take().await;
         }
     }
 
     /// The next answers, and what follows.
     async fn next(mut self) -> Option<(Answers, Self)> {
         while self.answers.is_empty() && !self.has_ended {
-            if self.app.is_draining() {
-                let problem = Problem::unavailable("the server is ending; send the rest again", 1);
-                self.end(self.lines.number(), &problem);
-                break;
+            if self.unread.is_empty() {
+                self.wait().await;
+            } else {
+                self.take().await;
             }
-            let piece = self.pieces.next().await;
-            self.take(piece).await;
         }
         let answers = std::mem::take(&mut self.answers);
         (!answers.is_empty()).then(|| (Ok(answers.into()), self))
     }
 
-    /// Answers the lines that end in a piece.
-    async fn take(&mut self, piece: Piece) {
-        let lines = match piece {
-            Some(Ok(piece)) => self.lines.push(&piece),
+    /// Waits for the next piece, until the server ends or the client has been silent for too long.
+    async fn wait(&mut self) {
+        let silent_since = Instant::now();
+        let problem = loop {
+            if self.app.is_draining() {
+                break Problem::unavailable("the server is ending; send the rest again", 1);
+            }
+            match tokio::time::timeout(LOOK_UP, self.pieces.next()).await {
+                Ok(piece) => return self.receive(piece).await,
+                Err(_) if silent_since.elapsed() >= body::IDLE => break Problem::slow_body(body::IDLE),
+                Err(_) => {}
+            }
+        };
+        self.end(self.lines.number(), &problem);
+    }
+
+    async fn receive(&mut self, piece: Piece) {
+        match piece {
+            Some(Ok(piece)) => self.unread = piece,
             Some(Err(error)) => {
                 let problem = Problem::bad_request(format!("the body cannot be read: {error}"));
-                return self.end(self.lines.number(), &problem);
+                self.end(self.lines.number(), &problem);
             }
             None => {
                 self.has_ended = true;
-                self.lines.finish().into_iter().collect()
+                let last = self.lines.finish().into_iter().collect();
+                self.answer_or_end(last).await;
             }
-        };
+        }
+    }
+
+    /// Answers the lines that end in the next part of what was received: a piece of some kilobytes may unpack into
+    /// many megabytes.
+    async fn take(&mut self) {
+        let part = self.unread.split_to(self.unread.len().min(PART_BYTES));
+        let lines = self.lines.push(&part);
+        self.answer_or_end(lines).await;
+    }
+
+    async fn answer_or_end(&mut self, lines: Vec<Line>) {
         let Some(first) = lines.first().map(|line| line.number) else { return };
         match self.answer(lines).await {
             Ok(answers) => self.answers = answers,
@@ -126,16 +160,13 @@ impl Exchange {
         let route = self.app.inference.route(&self.service)?;
         let (app, id, pin, is_spanish) = (self.app.clone(), self.id.clone(), self.pin, self.is_spanish);
         let bytes = lines.iter().map(|line| line.bytes.as_ref().map_or(0, Bytes::len)).sum();
-        let is_heavy = app.inference.is_heavy(&route, bytes);
-        let answer = move || {
-            let call = app.inference.call(id.as_str());
-            app.inference.answer_lines(&route, &lines, pin, &call, is_spanish)
-        };
-        if !is_heavy {
-            return answer();
-        }
-        let answered = web::block(answer).await;
-        answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
+        let (inference, asked, received) = (Arc::clone(&app.inference), Arc::clone(&route), Instant::now());
+        inference
+            .compute(&route, pin, bytes, move || {
+                let call = app.inference.call(id.as_str(), received);
+                app.inference.answer_lines(&asked, &lines, pin, &call, is_spanish)
+            })
+            .await
     }
 
     /// Tells that from this line on nothing is answered.

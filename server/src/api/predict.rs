@@ -1,10 +1,10 @@
 //! What the forms of prediction have in common: read the body, answer here or on a thread of its own, add headers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::{self, Bytes};
+use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
@@ -12,8 +12,7 @@ use super::language;
 use crate::app::App;
 use crate::body;
 use crate::edge::RequestId;
-use crate::inference::snapshot::ServiceRoute;
-use crate::inference::{Answer, Form, Pin};
+use crate::inference::{Form, Pin};
 use crate::limits::Limits;
 use crate::openapi::Operation;
 use crate::problem::{Problem, Result};
@@ -37,12 +36,13 @@ pub async fn predict(
     };
     let id = request_id(request);
     let body = body::read(request, payload, app.config.limits.predict_bytes).await?;
-    let answered = if app.inference.is_heavy(&route, body.len()) {
-        elsewhere(app, route, body, form, pin, id).await
-    } else {
-        answer(app, &route, &body, form, pin, &id)
-    };
-    let answer = answered.map_err(|problem| language::told_to(request, problem))?;
+    let (received, bytes) = (Instant::now(), body.len());
+    let (work, asked) = (app.clone(), Arc::clone(&route));
+    let answered = app.inference.compute(&route, pin, bytes, move || {
+        let call = work.inference.call(id.as_str(), received);
+        work.inference.answer(form, &asked, &body, pin, &call)
+    });
+    let answer = answered.await.map_err(|problem| language::told_to(request, problem))?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, "application/json"))
@@ -87,37 +87,6 @@ fn version_header() -> Value {
         "schema": { "type": "string", "pattern": "^[0-9]{1,18}$" },
         "example": "1",
     })
-}
-
-fn answer(
-    app: &App,
-    route: &Arc<ServiceRoute>,
-    body: &[u8],
-    form: Form,
-    pin: Pin,
-    id: &RequestId,
-) -> Result<Answer> {
-    let call = app.inference.call(id.as_str());
-    app.inference.answer(form, route, body, pin, &call)
-}
-
-async fn elsewhere(
-    app: &web::Data<App>,
-    route: Arc<ServiceRoute>,
-    body: Bytes,
-    form: Form,
-    pin: Pin,
-    id: RequestId,
-) -> Result<Answer> {
-    let turn = app.inference.turn(&route, pin).await?;
-    let app = app.clone();
-    let answered = web::block(move || {
-        let answer = answer(&app, &route, &body, form, pin, &id);
-        drop(turn);
-        answer
-    })
-    .await;
-    answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
 }
 
 /// The version that the header asks for.

@@ -8,6 +8,9 @@ use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
+use super::status;
+use crate::problem::Problem;
+
 /// Fields of a message and of its inputs: tensors, outputs, parameters.
 const MOST_FIELDS: usize = 4096;
 /// Texts in typed contents: four times the memory that their bytes on the wire may take.
@@ -57,7 +60,10 @@ impl<U: Message + Default> Decoder for WeighingDecoder<U> {
 
     fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         weigh(message.chunk()).map_err(Status::resource_exhausted)?;
-        self.0.decode(message)
+        let wrong = |status: Status| {
+            status::of(&Problem::bad_request(format!("the message is wrong: {}", status.message())))
+        };
+        self.0.decode(message).map_err(wrong)
     }
 
     fn buffer_settings(&self) -> BufferSettings {
@@ -83,7 +89,8 @@ fn weigh(message: &[u8]) -> Result<(), String> {
 }
 
 impl Weight {
-    /// Adds the fields that have a length. What is malformed ends it: the decoder comes no further and says so better.
+    /// Adds the fields that have a length, and numbers one by one. What is malformed ends it: the decoder comes no
+    /// further and says so better.
     fn add(&mut self, message: &[u8], depth: usize) -> Result<(), String> {
         let mut rest = message;
         while let Some((number, value)) = next(&mut rest)? {
@@ -92,15 +99,14 @@ impl Weight {
                 INPUT => number == SHAPE,
                 _ => false,
             };
-            if depth == CONTENTS && number == TEXTS {
-                self.texts += 1;
-            } else if is_number {
-                self.number_bytes += value.len();
-            } else {
-                self.fields += 1;
+            match value {
+                None => self.number_bytes += usize::from(is_number),
+                Some(value) if is_number => self.number_bytes += value.len(),
+                Some(_) if depth == CONTENTS && number == TEXTS => self.texts += 1,
+                Some(_) => self.fields += 1,
             }
             self.check()?;
-            if depth < CONTENTS && number == NESTED {
+            if let Some(value) = value.filter(|_| depth < CONTENTS && number == NESTED) {
                 self.add(value, depth + 1)?;
             }
         }
@@ -121,15 +127,19 @@ impl Weight {
     }
 }
 
-/// The next field that has a length; `None` at the end, and where the message is malformed.
-fn next<'m>(rest: &mut &'m [u8]) -> Result<Option<(u32, &'m [u8])>, String> {
+/// A field's number, and its bytes if it has a length.
+type Field<'m> = (u32, Option<&'m [u8]>);
+
+/// The next field that has a length or is a number of variable length; `None` at the end, and where the message is
+/// malformed.
+fn next<'m>(rest: &mut &'m [u8]) -> Result<Option<Field<'m>>, String> {
     while !rest.is_empty() {
         let Ok((number, kind)) = decode_key(rest) else { return Ok(None) };
         let skipped = match kind {
-            WireType::Varint => decode_varint(rest).ok().map(|_| 0),
+            WireType::Varint => return Ok(decode_varint(rest).ok().map(|_| (number, None))),
             WireType::ThirtyTwoBit => Some(4),
             WireType::SixtyFourBit => Some(8),
-            WireType::LengthDelimited => return Ok(value(rest).map(|value| (number, value))),
+            WireType::LengthDelimited => return Ok(value(rest).map(|value| (number, Some(value)))),
             // The decoder would step over one, and go on where we cannot.
             WireType::StartGroup | WireType::EndGroup => return Err("the message has a group".into()),
         };
@@ -184,6 +194,15 @@ mod tests {
             uint64_contents: vec![1; MOST_NUMBER_BYTES / 2 + 1],
             ..InferTensorContents::default()
         };
+        // As a writer that does not pack them would put them: a tag before each.
+        let mut unpacked = vec![0x2a];
+        let loose = [0x18_u8, 1].repeat(MOST_NUMBER_BYTES + 1);
+        let mut contents = vec![0x2a];
+        prost::encoding::encode_varint(loose.len() as u64, &mut contents);
+        contents.extend(loose);
+        prost::encoding::encode_varint(contents.len() as u64, &mut unpacked);
+        unpacked.extend(contents);
+        assert!(weigh(&unpacked).unwrap_err().contains("whole numbers"));
         let twice = request(half).repeat(2);
         assert!(weigh(&twice).unwrap_err().contains("whole numbers"), "divided among inputs it is as much");
     }

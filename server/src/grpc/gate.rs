@@ -183,7 +183,7 @@ fn method(path: &str) -> &'static str {
 /// Refusals that the library makes before we are asked.
 fn in_our_words(response: Response<Body>, most_bytes: usize) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
-        Some(status) if matches!(status.code(), Code::OutOfRange | Code::Internal) => {
+        Some(status) if status.code() == Code::OutOfRange => {
             status::of_message(status, most_bytes).into_http()
         }
         _ => response,

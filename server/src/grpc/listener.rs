@@ -18,6 +18,8 @@ use super::gate::Gate;
 const STREAM_WINDOW: u32 = 1 << 20;
 /// The same for all calls of a connection.
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Calls of one connection at a time.
+const MOST_STREAMS: u32 = 64;
 /// How often a silent client is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// How long it may take to answer.
@@ -64,6 +66,7 @@ async fn serve(stream: TcpStream, gate: Gate, mut closing: watch::Receiver<bool>
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_EVERY)

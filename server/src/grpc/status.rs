@@ -14,14 +14,10 @@ pub(super) fn of(problem: &Problem) -> Status {
     status
 }
 
-/// The library's refusal of a message, as we call it: one that cannot be decoded is a wrong argument, and of one above
-/// the limit there is too much. What else it says stays.
+/// The library's refusal of a message above the limit, as we call it. What else it says stays.
 pub(super) fn of_message(status: Status, most_bytes: usize) -> Status {
     match status.code() {
         Code::OutOfRange => of(&Problem::too_large("the message", most_bytes)),
-        Code::Internal if status.message().contains("decode") => {
-            of(&Problem::bad_request(format!("the message is wrong: {}", status.message())))
-        }
         _ => status,
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::execute::{Answered, Call, ask, log, overran, tell};
 use super::expect::{Findings, Warnings, check_tensors};
-use super::route::{Choice, Pin, choose, pinned};
+use super::route::{Choice, Pin, choose};
 use super::snapshot::{ServiceRoute, Target};
 use super::tensors::{InferRequest, top};
 use super::{Inference, tensors};
@@ -80,10 +80,7 @@ pub(super) fn answer<'r, T>(
     write: impl FnOnce(&Outcome<'_>) -> T,
 ) -> Result<Inferred<T>, Problem> {
     let Ask { route, pin, call } = *ask_of;
-    let target = match pin {
-        Pin::None => &route.stable,
-        Pin::Version(number) => pinned(route, number)?,
-    };
+    let target = route.target(pin)?;
     let signature = &target.version.signature;
     let mut request = read(signature, inference.limits.rows)?;
     let deadline = Deadline::of(&request, call);

@@ -37,6 +37,8 @@ pub(super) struct Loader {
     limits: Limits,
     budget: usize,
     versions: HashMap<(ModelName, i64), Arc<LoadedVersion>>,
+    /// What versions take that were loaded once, so that one without room is not loaded again to find out.
+    sizes: HashMap<(ModelName, i64), usize>,
     trials: HashMap<Uuid, Known>,
     retry_at: Option<Instant>,
     last_poll: Instant,
@@ -110,6 +112,7 @@ impl Loader {
             limits: Limits::default(),
             budget,
             versions: HashMap::new(),
+            sizes: HashMap::new(),
             trials: HashMap::new(),
             retry_at: None,
             last_poll: Instant::now(),
@@ -277,7 +280,9 @@ impl Loader {
         numbers.retain(|number| parts.versions().all(|version| version.number != *number));
         let mut others = Vec::new();
         for number in numbers.into_iter().take(MAX_OTHERS) {
-            if held.bytes >= self.budget {
+            let key = (model.clone(), number);
+            let least = self.sizes.get(&key).copied().unwrap_or(1);
+            if !held.seen.contains(&key) && held.bytes.saturating_add(least) > self.budget {
                 tracing::warn!(model.name = %model, model.version = number, held_bytes = held.bytes,
                     "a version with an alias is not loaded: `limits.models_bytes` is reached");
                 continue;
@@ -312,6 +317,7 @@ impl Loader {
             elapsed_ms = started.elapsed().as_millis() as u64,
             "version {number} of {model} is loaded"
         );
+        self.sizes.insert(key.clone(), loaded.model.memory_bytes());
         self.versions.insert(key, Arc::clone(&loaded));
         Ok(loaded)
     }

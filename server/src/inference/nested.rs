@@ -18,6 +18,8 @@ pub(super) struct Nested<'s, 'a> {
     signature: &'s Signature,
     /// Most rows.
     limit: usize,
+    /// Rows that have begun, where they come one after another.
+    rows: usize,
     /// By input.
     given: Vec<Array<'a>>,
 }
@@ -74,7 +76,7 @@ impl<'a> Array<'a> {
 impl<'s, 'a> Nested<'s, 'a> {
     /// No tensors yet.
     pub(super) fn new(signature: &'s Signature, limit: usize) -> Self {
-        Self { signature, limit, given: signature.inputs.iter().map(|_| Array::default()).collect() }
+        Self { signature, limit, rows: 0, given: signature.inputs.iter().map(|_| Array::default()).collect() }
     }
 
     /// The tensors in the signature's order.
@@ -106,6 +108,26 @@ impl<'s, 'a> Nested<'s, 'a> {
             tensors.push(tensor);
         }
         Ok(tensors)
+    }
+
+    /// Begins a row.
+    fn begin(&mut self) -> Result<(), String> {
+        self.rows += 1;
+        let limit = self.limit;
+        if self.rows > limit {
+            Err(format!("more than {limit} rows; send them in several requests"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Ends a row that names its inputs: each must have been in it.
+    fn end(&self) -> Result<(), String> {
+        let mut inputs = self.signature.inputs.iter().zip(&self.given);
+        match inputs.find(|(_, array)| array.rows != self.rows) {
+            Some((spec, _)) => Err(format!("the input `{}` is missing in a row", spec.name)),
+            None => Ok(()),
+        }
     }
 
     fn named(&mut self, name: &str) -> Result<&mut Array<'a>, String> {
@@ -209,7 +231,8 @@ struct Row<'t, 's, 'de>(&'t mut Nested<'s, 'de>);
 
 impl<'de> Row<'_, '_, 'de> {
     fn single<E: de::Error>(self, cell: Cell<'de>) -> Result<(), E> {
-        let taken = self.0.only().and_then(|array| {
+        let taken = self.0.begin().and_then(|()| {
+            let array = self.0.only()?;
             array.rows += 1;
             array.element(0, cell)
         });
@@ -235,18 +258,24 @@ impl<'de> Visitor<'de> for Row<'_, '_, 'de> {
     single_values!(single);
 
     fn visit_seq<A: SeqAccess<'de>>(self, sequence: A) -> Result<(), A::Error> {
+        self.0.begin().map_err(<A::Error as de::Error>::custom)?;
         let array = self.0.only().map_err(<A::Error as de::Error>::custom)?;
         array.rows += 1;
         array.array(0, sequence)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.begin().map_err(<A::Error as de::Error>::custom)?;
         while let Some(Text(name)) = map.next_key()? {
+            let row = self.0.rows;
             let array = self.0.named(&name).map_err(<A::Error as de::Error>::custom)?;
             array.rows += 1;
+            if array.rows > row {
+                return Err(de::Error::custom(format!("the input `{name}` stands twice in a row")));
+            }
             map.next_value_seed(Member { array, depth: 0 })?;
         }
-        Ok(())
+        self.0.end().map_err(de::Error::custom)
     }
 }
 
@@ -349,6 +378,17 @@ mod tests {
             (2, "{\"size\":[7],\"size\":[7]}", "twice"),
             (2, "{\"size\":[7],\"image\":[[[1,2],[3,4]],[[1,2],[3,4]]]}", "agree"),
             (2, "[{\"size\":7,\"image\":[[1,2],[3,4]],\"hue\":1}]", "`hue` is not an input"),
+            (
+                2,
+                "[{\"size\":7},{\"size\":8,\"image\":[[1,2],[3,4]]},{\"image\":[[1,2],[3,4]]}]",
+                "missing in a row",
+            ),
+            (
+                2,
+                "[{\"size\":7,\"size\":8,\"image\":[[1,2],[3,4]]},{\"image\":[[1,2],[3,4]]}]",
+                "twice in a row",
+            ),
+            (1, "[{},{\"image\":[[1,2],[3,4]]}]", "missing in a row"),
         ] {
             let refusal = read(inputs, body).unwrap_err();
             assert!(refusal.contains(reason), "{body}: {refusal}");

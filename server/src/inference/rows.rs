@@ -15,7 +15,7 @@ use super::Inference;
 use super::execute::{Answered, Call, ask, log, tell};
 use super::expect::{Findings, Warnings, check_records, check_tensors};
 use super::records::Records;
-use super::route::{Choice, Pin, choose, pinned};
+use super::route::{Choice, Pin, choose};
 use super::schema::{Plan, Schema};
 use super::snapshot::{ServiceRoute, Target};
 use crate::problem::Problem;
@@ -62,10 +62,7 @@ pub(super) struct Asked {
 impl<'a> Inquiry<'a> {
     /// The version whose signature requests follow.
     pub(super) fn target(&self) -> Result<&'a Arc<Target>, Problem> {
-        match self.pin {
-            Pin::None => Ok(&self.route.stable),
-            Pin::Version(number) => pinned(self.route, number),
-        }
+        self.route.target(self.pin)
     }
 
     /// What records look like; `None` when the inputs are not named columns.
@@ -119,29 +116,35 @@ impl<'a> Inquiry<'a> {
                 vec![whole(Choice { target: self.target()?, trial: None, entity: 0 }, records.rows)]
             }
         };
+        let answers: Result<Vec<Answered>, Problem> =
+            groups.iter().map(|group| self.compute(schema, records, group)).collect();
         let mut asked = Asked { answers: Vec::with_capacity(groups.len()), places: Vec::new() };
         asked.places.resize(records.rows, (0, 0));
-        for (position, group) in groups.into_iter().enumerate() {
+        // Nothing is logged before all versions have answered: of a refused request there is no prediction.
+        for (position, (group, mut answered)) in groups.into_iter().zip(answers?).enumerate() {
             for (place, row) in group.rows.iter().enumerate() {
                 asked.places[*row] = (position, place);
             }
-            asked.answers.push((self.run(schema, records, &group)?, group.entities));
+            let key_of = |row: usize| -> Option<Cow<'_, str>> { records.key(schema, group.rows[row]) };
+            log(self.inference, &mut answered, &self.call, &key_of)?;
+            asked.answers.push((answered, group.entities));
         }
         Ok(asked)
     }
 
-    fn run(&self, schema: &Schema, records: &Records<'_>, group: &Group<'_>) -> Result<Answered, Problem> {
+    fn compute(
+        &self,
+        schema: &Schema,
+        records: &Records<'_>,
+        group: &Group<'_>,
+    ) -> Result<Answered, Problem> {
         let is_pinned = self.pin != Pin::None;
         let mut build = |target: &Target| -> Result<Vec<Tensor>, String> {
             let plan: Option<&Plan> = if is_pinned { target.own_plan.as_ref() } else { target.plan.as_ref() };
             let plan = plan.ok_or("this version does not take the fields of the service")?;
             plan.tensors(&records.cells, schema.fields.len(), &group.rows)
         };
-        let (inference, call) = (self.inference, &self.call);
-        let mut answered = ask(inference, self.route, &group.choice, &group.entities, call, &mut build)?;
-        let key_of = |row: usize| -> Option<Cow<'_, str>> { records.key(schema, group.rows[row]) };
-        log(inference, &mut answered, call, &key_of)?;
-        Ok(answered)
+        ask(self.inference, self.route, &group.choice, &group.entities, &self.call, &mut build)
     }
 
     /// Asks about tensors in the signature's order, which are all of one entity.

@@ -17,9 +17,11 @@ use chasqui_runtime::{Model, Signature};
 use uuid::Uuid;
 
 use super::expect::Expected;
+use super::route::{Pin, pinned};
 use super::schema::{Plan, Schema};
 use super::turn::Line;
 use crate::metrics::{Metrics, VersionMetrics};
+use crate::problem::Problem;
 
 /// All services at one epoch.
 #[derive(Debug, Default)]
@@ -236,6 +238,14 @@ impl ServiceRoute {
         let canary = versions.canary.map(|(version, trial)| Canary { target: target(version), trial });
         let others = versions.others.into_iter().map(target).collect();
         Self { name, config, schema, stable, canary, others }
+    }
+
+    /// The version whose signature a request follows.
+    pub fn target(&self, pin: Pin) -> Result<&Arc<Target>, Problem> {
+        match pin {
+            Pin::None => Ok(&self.stable),
+            Pin::Version(number) => pinned(self, number),
+        }
     }
 
     /// The target of a version asked for by number.

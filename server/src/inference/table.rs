@@ -1,7 +1,7 @@
 //! Tables as the forms of other servers write them: rows of values, rows of named values, columns, pandas' `split`
 //! and CSV. All of them become [`Records`] of the service's schema, in one pass and without a tree of JSON values.
 //!
-//! What each form is called in which protocol stands in [`super::kserve_v1`] and [`super::mlflow`].
+//! What each form is called in which protocol stands in [`super::foreign`] and [`super::mlflow`].
 
 mod columns;
 pub(super) mod csv;

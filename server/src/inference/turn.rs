@@ -22,7 +22,7 @@ pub(super) struct Turns {
 
 /// The right to compute, until it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub(super) struct Turn {
     _core: OwnedSemaphorePermit,
     _place: Place,
 }

@@ -15,19 +15,10 @@ use crate::app::App;
 use crate::grpc::gate::Caller;
 use crate::grpc::messages::inference::{ModelInferRequest, ModelInferResponse, ModelStreamInferResponse};
 use crate::grpc::{answer as message, closed, request, status};
-use crate::inference::snapshot::ServiceRoute;
-use crate::inference::{Ask, Inferred, Pin as VersionPin};
+use crate::inference::{Ask, Inferred};
 use crate::problem::Problem;
 
 type Answered = Inferred<ModelInferResponse>;
-
-/// A message that has been read whole.
-struct Question {
-    message: ModelInferRequest,
-    route: Arc<ServiceRoute>,
-    pin: VersionPin,
-    received: Instant,
-}
 
 /// Answers one message, here or on a thread of its own.
 pub(super) async fn answer(
@@ -38,32 +29,18 @@ pub(super) async fn answer(
     let received = Instant::now();
     let route = app.inference.route(&message.model_name)?;
     let pin = pin(&message.model_version)?;
-    let is_heavy = app.inference.is_heavy(&route, message.encoded_len());
-    let question = Question { message, route, pin, received };
-    if !is_heavy {
-        return run(app, caller, question);
-    }
-    let turn = app.inference.turn(&question.route, question.pin).await?;
-    let (app, caller) = (Arc::clone(app), caller.clone());
-    let answered = tokio::task::spawn_blocking(move || {
-        let answered = run(&app, &caller, question);
-        drop(turn);
-        answered
-    })
-    .await;
-    answered.map_err(|_| Problem::unavailable("the server is ending", 1))?
-}
-
-fn run(app: &App, caller: &Caller, question: Question) -> Result<Answered, Problem> {
-    let Question { message, route, pin, received } = question;
-    let mut call = app.inference.call(caller.id.as_str());
-    call.waited = call.started.saturating_duration_since(received);
-    let is_raw = request::is_raw(&message);
-    app.inference.infer(
-        &Ask { route: &route, pin, call: &call },
-        |signature, most_rows| request::read(message, caller.timeout, signature, most_rows),
-        |outcome| message::write(outcome, is_raw),
-    )
+    let bytes = message.encoded_len();
+    let (work, caller, asked) = (Arc::clone(app), caller.clone(), Arc::clone(&route));
+    let answered = app.inference.compute(&route, pin, bytes, move || {
+        let call = work.inference.call(caller.id.as_str(), received);
+        let is_raw = request::is_raw(&message);
+        work.inference.infer(
+            &Ask { route: &asked, pin, call: &call },
+            |signature, most_rows| request::read(message, caller.timeout, signature, most_rows),
+            |outcome| message::write(outcome, is_raw),
+        )
+    });
+    answered.await
 }
 
 /// The answer with the version and the rollout as metadata, as HTTP has them in headers.
