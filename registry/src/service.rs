@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::any::AnyRow;
 
-pub use config::{MonitorPolicy, Routing, ServiceConfig, Target};
+pub use config::{Batching, MonitorPolicy, Routing, ServiceConfig, Target};
 pub use expectation::{Category, Expectations, FieldExpectation, Format, Mode, loosely};
 pub use worth::{Groups, Worth};
 

@@ -3,6 +3,7 @@
 //! The request path reads one immutable [`snapshot::RoutingTable`], runs the model, writes one log record and
 //! answers. Everything slower happens elsewhere: [`loader`] loads versions, [`observe`] counts.
 
+mod batch;
 mod cell;
 mod execute;
 mod expect;
@@ -57,6 +58,7 @@ pub use self::route::{Pin, pinned};
 use self::rows::Inquiry;
 use self::snapshot::{Entry, RoutingTable, ServiceRoute, Target};
 use self::tensors::InferRequest;
+pub use self::turn::Turn;
 use self::turn::Turns;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -65,7 +67,7 @@ use crate::problem::Problem;
 /// How long a change waits for this replica's routing to show it.
 const CATCH_UP: Duration = Duration::from_secs(10);
 /// A request that is expected to compute for longer leaves the thread that serves others.
-const INLINE_NANOSECONDS: u64 = 2_000_000;
+const INLINE_NANOSECONDS: u64 = 200_000;
 /// A larger body is parsed elsewhere too.
 const INLINE_BYTES: usize = 128 << 10;
 
@@ -167,27 +169,22 @@ impl Inference {
         }
     }
 
-    /// Does `work`, which asks `route` by a body of so many bytes: here when it is light, else on a thread of its own
-    /// and when it is its turn.
+    /// Does `work`, which asks `route` by a body of so many bytes: here when it is light, else on a thread of its own,
+    /// with a turn.
     pub async fn compute<T: Send + 'static>(
         &self,
         route: &ServiceRoute,
         pin: Pin,
         body_bytes: usize,
-        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+        work: impl FnOnce(Option<&Turn>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let target = route.target(pin)?;
         if !is_heavy(route, target, pin, body_bytes) {
-            return work();
+            return work(None);
         }
-        let turn = self.turns.wait(&target.version).await;
+        let turn = self.turns.join(&target.version);
         let turn = turn.inspect_err(|problem| self.metrics.refuse(route.name.as_str(), problem.code()))?;
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(turn);
-            done
-        });
-        done.await.map_err(|_| Problem::unavailable("the server is ending", 1))?
+        turn.spend(work).await
     }
 
     /// Answers a request. Blocks for as long as the model computes.
@@ -243,9 +240,10 @@ impl Inference {
     }
 
     /// A call that begins now, of a request whose body was complete at `received`.
-    pub fn call<'a>(&self, request_id: &'a str, received: Instant) -> Call<'a> {
+    pub fn call<'a>(&self, request_id: &'a str, received: Instant, turn: Option<&'a Turn>) -> Call<'a> {
         let (now, started) = (self.now(), Instant::now());
-        Call { request_id, started, waited: started.saturating_duration_since(received), now, at: now }
+        let waited = started.saturating_duration_since(received);
+        Call { request_id, started, waited, now, at: now, turn, until: None }
     }
 
     /// Waits until this replica routes by everything that was committed before: a client that registers a model
@@ -286,12 +284,14 @@ impl Inference {
     }
 }
 
-/// Whether a request of this size is expected to keep a thread from others for too long, whichever version answers.
+/// Whether a request of this size leaves the thread that serves others: it is expected to keep it for too long,
+/// whichever version answers, or may have to wait for others.
 fn is_heavy(route: &ServiceRoute, target: &Target, pin: Pin, body_bytes: usize) -> bool {
     let on_trial = route.canary.as_ref().filter(|_| pin == Pin::None);
     let cost = on_trial.map_or(0, |canary| canary.target.version.row_cost()).max(target.version.row_cost());
     // An element takes four bytes in binary form, and seldom less in JSON.
     let elements = target.version.signature.inputs.iter().map(TensorSpec::row_elements).sum::<usize>();
     let rows = (body_bytes / elements.saturating_mul(4).max(1)).max(1) as u64;
-    body_bytes > INLINE_BYTES || rows.saturating_mul(cost) > INLINE_NANOSECONDS
+    let waits = !route.config.batching.max_delay().is_zero();
+    waits || body_bytes > INLINE_BYTES || rows.saturating_mul(cost) > INLINE_NANOSECONDS
 }

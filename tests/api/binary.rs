@@ -128,6 +128,11 @@ async fn halves_are_binary_only() {
     let (half, brain) = ([0x00, 0x38, 0x00, 0xc0], [0x00, 0x3f, 0x00, 0xc0]);
     let answer = send(&server, path, &tensor("FP16", 2), &half).await.ok();
     assert_eq!(answer["outputs"][0]["data"], json!([0.5, -2]));
+    // An answer of halves is binary without being asked for.
+    register(&server, "opuestos", graphs::opposite_halves()).await.ok();
+    let (json, back) = parts(&send(&server, "/v2/models/opuestos/infer", &tensor("FP16", 2), &half).await);
+    assert_eq!(json["outputs"][0]["datatype"], "FP16");
+    assert_eq!(back, [0x00, 0xb8, 0x00, 0x40]);
     assert_protocol_error(&send(&server, path, &tensor("BF16", 2), &brain).await, "another kind of half");
     // A single holds every half of either kind.
     for (datatype, bytes) in [("FP16", half), ("BF16", brain)] {

@@ -127,6 +127,17 @@ pub(crate) fn slow() -> Vec<u8> {
         .bytes()
 }
 
+/// Each row less the sum of all rows: nothing for a row alone.
+pub(crate) fn entangled_rows() -> Vec<u8> {
+    Graph::default()
+        .input("x", DataType::Float, 4)
+        .constant(integers("axes", vec![0]))
+        .node("ReduceSum", &["x", "axes"], "sum")
+        .node("Sub", &["x", "sum"], "y")
+        .output("y", DataType::Float, 4)
+        .bytes()
+}
+
 /// The outputs of [`two_outputs`] in the other order.
 pub(crate) fn two_outputs_the_other_way() -> Vec<u8> {
     Graph::default()
@@ -163,6 +174,15 @@ pub(crate) fn halves() -> Vec<u8> {
         .node("Cast", &["x"], "single")
         .attribute("to", DataType::Float as i64)
         .output("single", DataType::Float, 2)
+        .bytes()
+}
+
+/// Gives the halves of `x` with the other sign.
+pub(crate) fn opposite_halves() -> Vec<u8> {
+    Graph::default()
+        .input("x", DataType::Float16, 2)
+        .node("Neg", &["x"], "y")
+        .output("y", DataType::Float16, 2)
         .bytes()
 }
 

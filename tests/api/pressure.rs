@@ -67,6 +67,70 @@ async fn whoever_waits_beyond_the_deadline_is_told_so() {
     server.post("/v2/models/lento/infer", &many_rows()).await.ok();
 }
 
+fn one_row(first: f64) -> Value {
+    json!({ "inputs": [{ "name": "x", "shape": [1, 4], "datatype": "FP32", "data": [first, 1.0, 1.0, 1.0] }] })
+}
+
+/// Requests that a model has answered, and how often it ran for them.
+async fn executions(server: &Server, model: &str) -> (u64, u64) {
+    let told = server.get(&format!("/v2/models/{model}/stats")).await.ok();
+    let of_version = &told["model_stats"][0];
+    let count = |name: &str| of_version[name].as_u64().unwrap();
+    (count("inference_count"), count("execution_count"))
+}
+
+#[tokio::test]
+async fn what_gathers_while_the_cores_are_busy_is_computed_at_once() {
+    let server = slow_server("CHASQUI_LIMITS_QUEUE", "64").await;
+    let url = "/v2/models/lento/infer";
+    let mut alone = Vec::new();
+    for first in 0..24 {
+        alone.push(server.post(url, &one_row(f64::from(first))).await.ok()["outputs"][0]["data"][0].clone());
+    }
+    let before = executions(&server, "lento").await;
+    let bodies: Vec<Value> = (0..24).map(|first| one_row(f64::from(first))).collect();
+    let answers = join_all(bodies.iter().map(|body| server.post(url, body))).await;
+    for (answer, alone) in answers.into_iter().zip(&alone) {
+        let (told, alone) = (answer.ok()["outputs"][0]["data"][0].as_f64().unwrap(), alone.as_f64().unwrap());
+        assert!((told - alone).abs() <= 1e-4 * alone.abs(), "{told} {alone}");
+    }
+    let after = executions(&server, "lento").await;
+    assert_eq!(after.0 - before.0, 24);
+    assert!(after.1 - before.1 < 20, "{} executions for 24 requests", after.1 - before.1);
+
+    let config = json!({ "model": "lento", "batching": { "max_rows": 1 } });
+    server.put("/api/v1/services/lento", &config).await.ok();
+    join_all(bodies.iter().map(|body| server.post(url, body))).await.into_iter().for_each(|answer| {
+        answer.ok();
+    });
+    assert_eq!(executions(&server, "lento").await.1 - after.1, 24);
+}
+
+#[tokio::test]
+async fn a_service_may_wait_for_others_but_never_mix_rows_that_depend_on_each_other() {
+    let server = Server::start().await;
+    for (name, graph) in [("eco", graphs::two_outputs()), ("suma", graphs::entangled_rows())] {
+        server.upload(&format!("/api/v1/models/{name}/versions"), graph).await.ok();
+        let config = json!({ "model": name, "batching": { "max_rows": 8, "max_delay_ms": 300.0 } });
+        server.put(&format!("/api/v1/services/{name}"), &config).await.ok();
+    }
+    let bodies: Vec<Value> = (0..8).map(|first| one_row(f64::from(first))).collect();
+    let told = join_all(bodies.iter().map(|body| server.post("/v2/models/eco/infer", body))).await;
+    for (first, answer) in told.into_iter().enumerate() {
+        assert_eq!(answer.ok()["outputs"][0]["data"], json!([first, 1, 1, 1]));
+    }
+    let (requests, runs) = executions(&server, "eco").await;
+    assert_eq!(requests, 8);
+    assert!(runs <= 4, "{runs} executions for 8 requests that could wait");
+
+    let told = join_all(bodies.iter().map(|body| server.post("/v2/models/suma/infer", body))).await;
+    for answer in told {
+        assert_eq!(answer.ok()["outputs"][0]["data"], json!([0, 0, 0, 0]));
+    }
+    let wrong = json!({ "model": "eco", "batching": { "max_rows": 0 } });
+    server.put("/api/v1/services/eco", &wrong).await.refused(422, "`batching.max_rows` must be at least 1");
+}
+
 #[tokio::test]
 async fn models_over_the_budget_give_way_to_those_that_are_routed() {
     let server = ServerBuilder::default().env("CHASQUI_LIMITS_MODELS_BYTES", "1").start().await;

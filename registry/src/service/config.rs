@@ -1,5 +1,7 @@
 //! How a service is routed, logged and watched, and what of that makes sense.
 
+use std::time::Duration;
+
 use chasqui_runtime::Signature;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ const FIELD_BYTES: usize = 250;
 /// A year.
 const MAX_WINDOW_SECONDS: i64 = 366 * 86_400;
 const MAX_SLO_MS: f64 = 3_600_000.0;
+const MAX_DELAY_MS: f64 = 1000.0;
 
 /// How a service is routed, logged and watched.
 ///
@@ -45,6 +48,9 @@ pub struct ServiceConfig {
     /// Whether it is taken out of service: nothing is answered and its versions are not kept in memory.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unloaded: bool,
+    /// How requests that wait for the same version are computed together.
+    #[serde(default)]
+    pub batching: Batching,
     /// What answers are worth in dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worth: Option<Worth>,
@@ -75,6 +81,46 @@ pub enum Target {
 impl Default for Target {
     fn default() -> Self {
         Target::Alias(AliasName::champion())
+    }
+}
+
+/// How requests that wait for the same version are computed together. Without a delay nobody waits for others to
+/// come: only what has gathered while all cores were busy is one batch.
+///
+/// - `max_rows` is at least 1; at 1 every request is computed alone.
+/// - `max_delay_ms` is at least 0 and at most 1,000.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Batching {
+    /// Rows of one batch; a request with as many or more is computed alone.
+    pub max_rows: usize,
+    /// Milliseconds that a request may wait for others.
+    pub max_delay_ms: f64,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Batching { max_rows: 64, max_delay_ms: 0.0 }
+    }
+}
+
+impl Batching {
+    /// See [`Batching::max_delay_ms`].
+    pub fn max_delay(&self) -> Duration {
+        Duration::try_from_secs_f64(self.max_delay_ms / 1e3).unwrap_or_default()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.max_rows == 0 {
+            return Err(Error::Invalid("`batching.max_rows` must be at least 1".into()));
+        }
+        if !(0.0..=MAX_DELAY_MS).contains(&self.max_delay_ms) {
+            return Err(Error::Invalid(format!(
+                "`batching.max_delay_ms` is {}; it must be between 0 and {MAX_DELAY_MS}",
+                self.max_delay_ms
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -116,6 +162,7 @@ impl ServiceConfig {
             monitor: MonitorPolicy::default(),
             expectations: None,
             unloaded: false,
+            batching: Batching::default(),
             worth: None,
             groups: None,
         }
@@ -138,6 +185,7 @@ impl ServiceConfig {
         if self.monitor.min_rows == 0 {
             return Err(Error::Invalid("`monitor.min_rows` must be at least 1".into()));
         }
+        self.batching.check()?;
         distinct("monitor.ignore", &self.monitor.ignore)?;
         self.expectations.as_ref().map_or(Ok(()), Expectations::check)?;
         self.worth.as_ref().map_or(Ok(()), Worth::check)?;
@@ -213,7 +261,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        let broken: [fn(&mut ServiceConfig); 7] = [
+        let broken: [fn(&mut ServiceConfig); 10] = [
             |c| c.slo_ms = 0.0,
             |c| c.slo_ms = f64::NAN,
             |c| c.monitor.window_seconds = 0,
@@ -221,6 +269,9 @@ mod tests {
             |c| c.personal = vec!["a".into(), "a".into()],
             |c| c.key_field = Some(String::new()),
             |c| c.personal = vec!["\0".into()],
+            |c| c.batching.max_rows = 0,
+            |c| c.batching.max_delay_ms = -1.0,
+            |c| c.batching.max_delay_ms = f64::NAN,
         ];
         for break_it in broken {
             let mut config = config();

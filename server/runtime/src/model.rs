@@ -27,6 +27,7 @@ pub struct Model {
     engine: Engine,
     signature: Signature,
     memory_bytes: usize,
+    has_independent_rows: bool,
 }
 
 impl Model {
@@ -48,6 +49,12 @@ impl Model {
     /// Bytes that the model keeps in memory, estimated.
     pub fn memory_bytes(&self) -> usize {
         self.memory_bytes
+    }
+
+    /// Whether rows can be computed beside those of others: every input and output has the batch as its first axis,
+    /// and when the model was tried, a row's answer did not change with the row below it.
+    pub fn has_independent_rows(&self) -> bool {
+        self.has_independent_rows
     }
 
     /// Answers a batch: tensors in the order of the signature's inputs, outputs in the order of its outputs.
@@ -115,7 +122,8 @@ fn load(bytes: &[u8], limits: &Limits) -> Result<Model, ModelError> {
         classes: meaning.classes,
         roles: meaning.roles,
     };
-    Ok(Model { engine, signature, memory_bytes: memory_bytes + size_of::<Model>() })
+    let has_independent_rows = has_independent_rows(&engine, &signature, columns);
+    Ok(Model { engine, signature, memory_bytes: memory_bytes + size_of::<Model>(), has_independent_rows })
 }
 
 /// Whether the native engine, which knows shapes only when it runs, can run the graph. Where the input is at fault
@@ -151,6 +159,47 @@ fn try_out(
         Err(_) if unknown_axes => Ok(declared),
         Err(error) => Err(ModelError::Invalid(format!("the model does not run: {error}"))),
     }
+}
+
+/// How much an answer may differ with the number of rows, relative to 1: products are added in another order.
+const NEARLY: f64 = 1e-4;
+
+/// See [`Model::has_independent_rows`].
+fn has_independent_rows(engine: &Engine, signature: &Signature, columns: Option<usize>) -> bool {
+    let has_batches = match engine {
+        Engine::Native(_) => true,
+        Engine::Network(network) => network.has_batches(),
+    };
+    let specs = || signature.inputs.iter().chain(&signature.outputs);
+    if !has_batches || !specs().all(|spec| spec.shape.first() == Some(&-1)) {
+        return false;
+    }
+    let first: Vec<Tensor> = signature.inputs.iter().map(|spec| empty(spec, 1, columns)).collect();
+    let mut both = first.clone();
+    for tensor in &mut both {
+        let mut below = tensor.clone();
+        match &mut below.data {
+            TensorData::F32(values) => values.fill(1.0),
+            TensorData::F64(values) => values.fill(1.0),
+            // Other numbers may stand for categories, which not every model knows.
+            _ => {}
+        }
+        if tensor.append(&below).is_err() {
+            return false;
+        }
+    }
+    let run = |tensors: &[Tensor], rows| engine.run(&tensors.iter().collect::<Vec<_>>(), rows);
+    let (Ok(alone), Ok(beside)) = (run(&first, 1), run(&both, 2)) else { return false };
+    alone.iter().zip(&beside).all(|(alone, beside)| beside.rows() == 2 && is_near(alone, &beside.slice(0..1)))
+}
+
+fn is_near(one: &Tensor, other: &Tensor) -> bool {
+    let numbers = |index| Some((one.data.number(index)?, other.data.number(index)?));
+    one.shape == other.shape
+        && (0..one.data.len()).all(|index| match numbers(index) {
+            Some((a, b)) => a == b || (a - b).abs() <= NEARLY * a.abs().max(1.0) || a.is_nan() && b.is_nan(),
+            None => one.data.text(index) == other.data.text(index),
+        })
 }
 
 /// Rows of zeros or empty texts.

@@ -67,6 +67,11 @@ impl Network {
         self.run_rows(inputs, rows)
     }
 
+    /// Whether rows are computed at once, and not one by one.
+    pub(crate) fn has_batches(&self) -> bool {
+        self.batch.is_some()
+    }
+
     fn run_plan(
         &self,
         plan: &Arc<TypedRunnableModel>,
@@ -85,7 +90,7 @@ impl Network {
     fn run_rows(&self, inputs: &[&Tensor], rows: usize) -> Result<Vec<Tensor>, ModelError> {
         let mut joined: Vec<Tensor> = Vec::new();
         for row in 0..rows {
-            let parts: Vec<Tensor> = inputs.iter().map(|tensor| tensor.row(row)).collect();
+            let parts: Vec<Tensor> = inputs.iter().map(|tensor| tensor.slice(row..row + 1)).collect();
             let outputs = self.run_plan(&self.single, &parts.iter().collect::<Vec<_>>())?;
             if joined.is_empty() {
                 joined = outputs;

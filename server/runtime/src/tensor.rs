@@ -1,5 +1,7 @@
 //! Tensors as callers hand them over and get them back: row-major, owned, typed.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DataType, ModelError};
@@ -139,25 +141,25 @@ impl Tensor {
         self.shape.first().copied().unwrap_or(1)
     }
 
-    /// The row `row` alone.
-    pub(crate) fn row(&self, row: usize) -> Tensor {
+    /// The rows `range` alone; the whole tensor when it has no rows. Panics when the range ends beyond them.
+    pub fn slice(&self, range: Range<usize>) -> Tensor {
         let Some(rows) = self.shape.first().copied().filter(|rows| *rows > 0) else { return self.clone() };
         macro_rules! slice_each {
             ($($kind:ident),*) => {
                 match &self.data { $(TensorData::$kind(values) => {
                     let width = values.len() / rows;
-                    TensorData::$kind(values[row * width..(row + 1) * width].to_vec())
+                    TensorData::$kind(values[range.start * width..range.end * width].to_vec())
                 })* }
             };
         }
         let data = slice_each!(Bool, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, Text);
         let mut shape = self.shape.clone();
-        shape[0] = 1;
+        shape[0] = range.len();
         Tensor { shape, data }
     }
 
-    /// Puts the rows of `other` below.
-    pub(crate) fn append(&mut self, other: &Tensor) -> Result<(), ModelError> {
+    /// Puts the rows of `other` below. Refused when its elements are of another type, or its rows of another shape.
+    pub fn append(&mut self, other: &Tensor) -> Result<(), ModelError> {
         macro_rules! append_each {
             ($($kind:ident),*) => {
                 match (&mut self.data, &other.data) {

@@ -48,7 +48,7 @@ pub async fn predict(
 ) -> Result<HttpResponse> {
     let route = app.inference.route(service)?;
     let (pin, id) = (predict::pin(request)?, predict::request_id(request));
-    app.inference.takes_lines(&route, pin, &app.inference.call(id.as_str(), Instant::now()))?;
+    app.inference.takes_lines(&route, pin, &app.inference.call(id.as_str(), Instant::now(), None))?;
     let mut exchange = Exchange {
         app: app.clone(),
         service: service.to_owned(),
@@ -162,8 +162,8 @@ impl Exchange {
         let bytes = lines.iter().map(|line| line.bytes.as_ref().map_or(0, Bytes::len)).sum();
         let (inference, asked, received) = (Arc::clone(&app.inference), Arc::clone(&route), Instant::now());
         inference
-            .compute(&route, pin, bytes, move || {
-                let call = app.inference.call(id.as_str(), received);
+            .compute(&route, pin, bytes, move |turn| {
+                let call = app.inference.call(id.as_str(), received, turn);
                 app.inference.answer_lines(&asked, &lines, pin, &call, is_spanish)
             })
             .await

@@ -38,8 +38,8 @@ pub async fn predict(
     let body = body::read(request, payload, app.config.limits.predict_bytes).await?;
     let (received, bytes) = (Instant::now(), body.len());
     let (work, asked) = (app.clone(), Arc::clone(&route));
-    let answered = app.inference.compute(&route, pin, bytes, move || {
-        let call = work.inference.call(id.as_str(), received);
+    let answered = app.inference.compute(&route, pin, bytes, move |turn| {
+        let call = work.inference.call(id.as_str(), received, turn);
         work.inference.answer(form, &asked, &body, pin, &call)
     });
     let answer = answered.await.map_err(|problem| language::told_to(request, problem))?;

@@ -111,7 +111,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     // Two parts of the program may install it; the first wins and both are the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)))
         .thread_name("chasqui")
         .enable_all()
         .build()

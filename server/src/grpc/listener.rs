@@ -20,6 +20,10 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Calls of one connection at a time.
 const MOST_STREAMS: u32 = 64;
+/// Connections at a time; further ones wait to be taken.
+const MOST_CONNECTIONS: usize = 1024;
+/// How long a client may take to begin.
+const FIRST_BYTE: Duration = Duration::from_secs(20);
 /// How often a silent client is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// How long it may take to answer.
@@ -35,11 +39,12 @@ pub(super) async fn accept(
     patience: Duration,
 ) {
     let mut connections = JoinSet::new();
+    let has_room = |connections: &JoinSet<()>| connections.len() < MOST_CONNECTIONS;
     loop {
         tokio::select! {
             () = closed(&mut closing) => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if has_room(&connections) => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(serve(stream, gate.clone(), gate.closing()));
                 }
@@ -60,6 +65,13 @@ pub(super) async fn accept(
 async fn serve(stream: TcpStream, gate: Gate, mut closing: watch::Receiver<bool>) {
     // Small answers leave at once; where that cannot be set they leave a little later.
     let _ = stream.set_nodelay(true);
+    let begun = tokio::select! {
+        begun = tokio::time::timeout(FIRST_BYTE, stream.readable()) => matches!(begun, Ok(Ok(()))),
+        () = closed(&mut closing) => false,
+    };
+    if !begun {
+        return;
+    }
     let service = service_fn(move |request| {
         let gate = gate.clone();
         async move { Ok::<_, Infallible>(gate.answer(request).await) }

@@ -13,9 +13,11 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::Inference;
+use super::batch::{Computed, Span};
 use super::observe::{Event, Part};
 use super::route::Choice;
 use super::snapshot::{ServiceRoute, Target, Trial};
+use super::turn::Turn;
 use crate::metrics::Stages;
 use crate::problem::Problem;
 
@@ -32,6 +34,10 @@ pub struct Call<'a> {
     pub now: Micros,
     /// The moment that it is about: now, unless history is replayed. The log, the sketches and the ids go by it.
     pub at: Micros,
+    /// Its place among those that wait for a core; none when it is computed at once.
+    pub turn: Option<&'a Turn>,
+    /// Until when its caller waits.
+    pub until: Option<Instant>,
 }
 
 impl Call<'_> {
@@ -39,13 +45,6 @@ impl Call<'_> {
     pub fn received(&self) -> Instant {
         self.started.checked_sub(self.waited).unwrap_or(self.started)
     }
-}
-
-/// When a model computed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    began: Instant,
-    took: Duration,
 }
 
 /// Rows that one version answered.
@@ -80,7 +79,7 @@ pub(super) fn ask(
 ) -> Result<Answered, Problem> {
     let arm = choice.trial.map(|(_, arm)| arm);
     let rollout = choice.trial.map(|(trial, _)| trial.header.clone());
-    let (failure, inputs) = match attempt(choice.target, build) {
+    let failure = match attempt(route, choice.target, call, build) {
         Ok((inputs, outputs, span)) => {
             let trial = choice.trial.map(|(trial, arm)| (Arc::clone(trial), arm));
             return Ok(Answered {
@@ -93,16 +92,16 @@ pub(super) fn ask(
                 span,
             });
         }
-        Err(failed) => failed,
+        Err(Failure::Late(problem)) => return Err(problem),
+        Err(Failure::Model(error)) => error,
     };
-    drop(inputs);
     if arm != Some(Arm::Canary) {
         return Err(refuse(inference, route, choice, entities, call, &failure));
     }
     // What stable calls a wrong input as well is the request's fault and counts against nobody; what fails there
     // too counts against the canary as a failed stable request counts against stable, so that an outage of both
     // stays balanced.
-    match attempt(&route.stable, build) {
+    match attempt(route, &route.stable, call, build) {
         Ok((inputs, outputs, span)) => {
             choice.target.metrics.errors.inc();
             choice.target.metrics.statistics.failed(call.started.elapsed());
@@ -123,25 +122,33 @@ pub(super) fn ask(
                 span,
             })
         }
-        Err((second, _)) => Err(refuse(inference, route, choice, entities, call, &second)),
+        Err(Failure::Late(problem)) => Err(problem),
+        Err(Failure::Model(second)) => Err(refuse(inference, route, choice, entities, call, &second)),
     }
 }
 
-type Attempt = Result<(Vec<Tensor>, Vec<Tensor>, Span), (ModelError, Option<Vec<Tensor>>)>;
+/// Why a version gave no answer.
+enum Failure {
+    Model(ModelError),
+    /// There was no core for it in time.
+    Late(Problem),
+}
 
-fn attempt(target: &Target, build: &mut dyn FnMut(&Target) -> Result<Vec<Tensor>, String>) -> Attempt {
-    let inputs = build(target).map_err(|reason| (ModelError::Input(reason), None))?;
-    let began = Instant::now();
-    let rows = inputs.first().map_or(1, Tensor::rows);
+fn attempt(
+    route: &ServiceRoute,
+    target: &Target,
+    call: &Call<'_>,
+    build: &mut dyn FnMut(&Target) -> Result<Vec<Tensor>, String>,
+) -> Result<(Vec<Tensor>, Vec<Tensor>, Span), Failure> {
+    let inputs = build(target).map_err(|reason| Failure::Model(ModelError::Input(reason)))?;
     target.metrics.requests.inc();
-    match target.version.model.predict(&inputs) {
-        Ok(outputs) => {
-            let took = began.elapsed();
-            target.version.note_cost(took.as_nanos() as u64, rows);
-            Ok((inputs, outputs, Span { began, took }))
-        }
-        Err(error) => Err((error, Some(inputs))),
-    }
+    let computed = match call.turn {
+        Some(turn) => turn.predict(&target.version, &route.config.batching, call.until, inputs),
+        None => Ok(Computed::alone(&target.version, inputs, Instant::now())),
+    };
+    let Computed { inputs, result } = computed.map_err(Failure::Late)?;
+    let (outputs, span) = result.map_err(Failure::Model)?;
+    Ok((inputs, outputs, span))
 }
 
 /// The problem of a failure that nobody could make good; one of the model's is counted.
@@ -256,14 +263,15 @@ pub(super) fn tell(
     let elapsed = call.started.elapsed();
     answered.target.metrics.latency.observe(elapsed.as_secs_f64());
     answered.target.metrics.predictions.inc_by(answered.ids.len() as u64);
-    let Span { began, took } = answered.span;
-    let prepared = began.saturating_duration_since(call.started);
+    let Span { waited, began, took, batch } = answered.span;
+    let prepared = began.saturating_duration_since(call.started).saturating_sub(waited);
     answered.target.metrics.statistics.succeeded(&Stages {
-        queue: call.waited,
+        queue: call.waited + waited,
         input: prepared,
         infer: took,
-        output: elapsed.saturating_sub(prepared + took),
+        output: elapsed.saturating_sub(waited + prepared + took),
         rows: answered.ids.len(),
+        batch,
         now: call.now,
     });
     let slow = elapsed.as_secs_f64() * 1e3 > route.config.slo_ms;

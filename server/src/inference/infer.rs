@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderValue;
 use chasqui_runtime::{DataType, Signature, Tensor};
-use rand::RngExt;
 use uuid::Uuid;
 
-use super::execute::{Answered, Call, ask, log, overran, tell};
-use super::expect::{Findings, Warnings, check_tensors};
-use super::route::{Choice, Pin, choose};
-use super::snapshot::{ServiceRoute, Target};
+use super::execute::{Answered, Call, overran, tell};
+use super::expect::Warnings;
+use super::route::Pin;
+use super::rows::Inquiry;
+use super::snapshot::ServiceRoute;
 use super::tensors::{InferRequest, top};
 use super::{Inference, tensors};
 use crate::problem::Problem;
@@ -84,28 +84,15 @@ pub(super) fn answer<'r, T>(
     let signature = &target.version.signature;
     let mut request = read(signature, inference.limits.rows)?;
     let deadline = Deadline::of(&request, call);
-    let findings = Findings::new(route.name.as_str(), &inference.metrics);
-    let expected = target.expected.as_ref();
-    let warnings = check_tensors(expected, findings, signature, &mut request.inputs, request.key.as_deref())?;
-    let choice = match pin {
-        Pin::None => choose(route, request.key.as_deref(), rand::rng().random()),
-        Pin::Version(_) => Choice { target, trial: None, entity: 0 },
-    };
-    let entities = [choice.entity];
-    let mut inputs = std::mem::take(&mut request.inputs);
-    let may_fall_back = !Arc::ptr_eq(choice.target, &route.stable) && pin == Pin::None;
-    let mut build = |_: &Target| -> Result<Vec<Tensor>, String> {
-        // The tensors are given away; only a canary's may be needed a second time.
-        Ok(if may_fall_back { inputs.clone() } else { std::mem::take(&mut inputs) })
-    };
     deadline.check("before the model was asked")?;
-    let mut answered = ask(inference, route, &choice, &entities, call, &mut build)?;
-    if let Err(problem) = deadline.check("while the model computed") {
-        overran(inference, route, &answered, &entities, call);
-        return Err(problem);
-    }
-    let key_of = |_: usize| -> Option<Cow<'_, str>> { request.key.as_deref().map(Cow::Borrowed) };
-    log(inference, &mut answered, call, &key_of)?;
+    let call = &Call { until: deadline.at, ..*call };
+    let inquiry = Inquiry { inference, route, pin, call: *call };
+    let inputs = std::mem::take(&mut request.inputs);
+    let (answered, entity, warnings) =
+        inquiry.ask_whole(inputs, request.key.as_deref(), |answered, entity| {
+            let in_time = deadline.check("while the model computed");
+            in_time.inspect_err(|_| overran(inference, route, answered, &[entity], call))
+        })?;
     let outcome =
         Outcome { route, request: &request, asked: signature, answered: &answered, warnings: &warnings };
     let inferred = Inferred {
@@ -113,7 +100,7 @@ pub(super) fn answer<'r, T>(
         version: answered.target.header.clone(),
         rollout: answered.rollout.clone(),
     };
-    tell(inference, route, answered, &entities, call);
+    tell(inference, route, answered, &[entity], call);
     Ok(inferred)
 }
 
@@ -209,5 +196,6 @@ fn output<'a>(
     }
     let is_half = signature.outputs.get(place).is_some_and(|spec| spec.datatype == DataType::Fp16);
     let datatype = if is_half { DataType::Fp16 } else { tensor.datatype() };
-    Output { name, datatype, tensor: Cow::Borrowed(tensor), is_binary }
+    // Halves have no JSON form.
+    Output { name, datatype, tensor: Cow::Borrowed(tensor), is_binary: is_binary || is_half }
 }

@@ -357,8 +357,14 @@ async fn load(registry: &Registry, model: &ModelName, number: i64, limits: Limit
     let found = found.ok_or_else(|| Error::not_found("version", format!("{model}/{number}")))?;
     let bytes = registry.version_bytes(&found).await?;
     let profile = registry.profile_of(&found).await?;
-    let loaded = tokio::task::spawn_blocking(move || Model::load(&bytes, &limits)).await??;
-    Ok(LoadedVersion::new(model.clone(), number, loaded, found.signature, profile))
+    let model = model.clone();
+    let load = move || {
+        let loaded =
+            LoadedVersion::new(model, number, Model::load(&bytes, &limits)?, found.signature, profile);
+        loaded.warm_up();
+        Ok(loaded)
+    };
+    tokio::task::spawn_blocking(load).await?
 }
 
 fn from_pipelines(error: chasqui_pipelines::Error) -> Error {

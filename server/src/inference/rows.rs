@@ -150,29 +150,39 @@ impl<'a> Inquiry<'a> {
     /// Asks about tensors in the signature's order, which are all of one entity.
     pub(super) fn ask_tensors(
         &self,
-        mut inputs: Vec<Tensor>,
+        inputs: Vec<Tensor>,
         key: Option<&str>,
     ) -> Result<(Asked, Warnings), Problem> {
+        let (answered, entity, warnings) = self.ask_whole(inputs, key, |_, _| Ok(()))?;
+        let places = (0..answered.ids.len()).map(|row| (0, row)).collect();
+        Ok((Asked { answers: vec![(answered, SmallVec::from_elem(entity, 1))], places }, warnings))
+    }
+
+    /// The same, with the entity. What `in_time` refuses is not logged.
+    pub(super) fn ask_whole(
+        &self,
+        mut inputs: Vec<Tensor>,
+        key: Option<&str>,
+        in_time: impl FnOnce(&Answered, u64) -> Result<(), Problem>,
+    ) -> Result<(Answered, u64, Warnings), Problem> {
+        let Self { inference, route, pin, ref call } = *self;
         let target = self.target()?;
-        let expected = target.expected.as_ref();
         let signature = &target.version.signature;
-        let warnings = check_tensors(expected, self.findings(), signature, &mut inputs, key)?;
-        let choice = match self.pin {
-            Pin::None => choose(self.route, key, rand::rng().random()),
+        let warnings = check_tensors(target.expected.as_ref(), self.findings(), signature, &mut inputs, key)?;
+        let choice = match pin {
+            Pin::None => choose(route, key, rand::rng().random()),
             Pin::Version(_) => Choice { target, trial: None, entity: 0 },
         };
-        let entities: SmallVec<[u64; 1]> = SmallVec::from_elem(choice.entity, 1);
-        let rows = inputs.first().map_or(1, Tensor::rows);
-        let may_fall_back = !Arc::ptr_eq(choice.target, &self.route.stable) && self.pin == Pin::None;
+        let may_fall_back = !Arc::ptr_eq(choice.target, &route.stable) && pin == Pin::None;
         let mut build = |_: &Target| -> Result<Vec<Tensor>, String> {
             // The tensors are given away; only a canary's may be needed a second time.
             Ok(if may_fall_back { inputs.clone() } else { std::mem::take(&mut inputs) })
         };
-        let mut answered = ask(self.inference, self.route, &choice, &entities, &self.call, &mut build)?;
+        let mut answered = ask(inference, route, &choice, &[choice.entity], call, &mut build)?;
+        in_time(&answered, choice.entity)?;
         let key_of = |_: usize| -> Option<Cow<'_, str>> { key.map(Cow::Borrowed) };
-        log(self.inference, &mut answered, &self.call, &key_of)?;
-        let places = (0..rows).map(|row| (0, row)).collect();
-        Ok((Asked { answers: vec![(answered, entities)], places }, warnings))
+        log(inference, &mut answered, call, &key_of)?;
+        Ok((answered, choice.entity, warnings))
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Stages {
     pub output: Duration,
     /// Rows of the request.
     pub rows: usize,
+    /// Rows of the batch that it was computed in; told of one of its requests only.
+    pub batch: Option<usize>,
     /// When it came.
     pub now: Micros,
 }
@@ -76,6 +78,7 @@ pub struct Statistics {
     input: Sum,
     infer: Sum,
     output: Sum,
+    executions: AtomicU64,
     batches: [Batch; BATCH_SIZES],
 }
 
@@ -111,6 +114,8 @@ pub struct Totals {
     pub infer: Spent,
     /// See [`Stages::output`].
     pub output: Spent,
+    /// How often the model ran: seldom more than once a request, and once for requests that waited together.
+    pub executions: u64,
     /// The first batch sizes that occurred, by size.
     pub batches: Vec<BatchTotals>,
 }
@@ -118,7 +123,7 @@ pub struct Totals {
 impl Statistics {
     /// Counts a request that was answered.
     pub fn succeeded(&self, stages: &Stages) {
-        let Stages { queue, input, infer, output, rows, now } = *stages;
+        let Stages { queue, input, infer, output, rows, batch, now } = *stages;
         self.last_millis.fetch_max(u64::try_from(now.0 / 1000).unwrap_or(0), Ordering::Relaxed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.success.add(queue + input + infer + output);
@@ -126,6 +131,8 @@ impl Statistics {
         self.input.add(input);
         self.infer.add(infer);
         self.output.add(output);
+        let Some(rows) = batch else { return };
+        self.executions.fetch_add(1, Ordering::Relaxed);
         if let Some(batch) = self.batch(rows as u64) {
             batch.input.add(input);
             batch.infer.add(infer);
@@ -165,6 +172,7 @@ impl Statistics {
             input: self.input.read(),
             infer: self.infer.read(),
             output: self.output.read(),
+            executions: self.executions.load(Ordering::Relaxed),
             batches,
         }
     }
@@ -176,7 +184,15 @@ mod tests {
 
     fn stages(rows: usize, micros: u64) -> Stages {
         let time = Duration::from_micros(micros);
-        Stages { queue: time, input: time, infer: time, output: time, rows, now: Micros(5_000) }
+        Stages {
+            queue: time,
+            input: time,
+            infer: time,
+            output: time,
+            rows,
+            batch: Some(rows),
+            now: Micros(5_000),
+        }
     }
 
     #[test]
@@ -185,10 +201,12 @@ mod tests {
         statistics.succeeded(&stages(1, 1));
         statistics.succeeded(&stages(64, 2));
         statistics.succeeded(&stages(1, 1));
+        // Its rows were computed with those of another request.
+        statistics.succeeded(&Stages { batch: None, ..stages(2, 0) });
         statistics.failed(Duration::from_micros(9));
         let totals = statistics.read();
-        assert_eq!((totals.rows, totals.last_millis), (66, 5));
-        assert_eq!(totals.success, Spent { count: 3, nanoseconds: 16_000 });
+        assert_eq!((totals.rows, totals.last_millis, totals.executions), (68, 5, 3));
+        assert_eq!(totals.success, Spent { count: 4, nanoseconds: 16_000 });
         assert_eq!(totals.fail, Spent { count: 1, nanoseconds: 9_000 });
         let sizes: Vec<(u64, u64)> =
             totals.batches.iter().map(|batch| (batch.rows, batch.infer.count)).collect();

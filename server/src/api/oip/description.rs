@@ -98,7 +98,7 @@ impl From<VersionTotals> for ModelStatistics {
             version: version.to_string(),
             last_inference: totals.last_millis,
             inference_count: totals.rows,
-            execution_count: totals.infer.count,
+            execution_count: totals.executions,
             inference_stats: InferenceStatistics {
                 success: totals.success.into(),
                 fail: totals.fail.into(),

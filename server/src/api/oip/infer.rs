@@ -31,8 +31,8 @@ pub(super) async fn infer(
     let body = body::read(&request, payload, app.config.limits.predict_bytes).await?;
     let (received, bytes, id) = (Instant::now(), body.len(), predict::request_id(&request));
     let (work, asked) = (app.clone(), Arc::clone(&route));
-    let answered = app.inference.compute(&route, pin, bytes, move || {
-        let call = work.inference.call(id.as_str(), received);
+    let answered = app.inference.compute(&route, pin, bytes, move |turn| {
+        let call = work.inference.call(id.as_str(), received, turn);
         work.inference.infer(
             &Ask { route: &asked, pin, call: &call },
             |signature, most_rows| rest::parse(&body, json_length, signature, most_rows),

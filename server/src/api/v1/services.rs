@@ -182,6 +182,7 @@ fn example() -> Value {
             "personal": [],
             "slo_ms": 50.0,
             "monitor": { "window_seconds": 86_400, "min_rows": 100, "ignore": [] },
+            "batching": { "max_rows": 64, "max_delay_ms": 0.0 },
         },
         "created_at": 1_795_280_700_000_000_i64,
         "updated_at": 1_795_280_700_000_000_i64,

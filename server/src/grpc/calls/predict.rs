@@ -31,8 +31,8 @@ pub(super) async fn answer(
     let pin = pin(&message.model_version)?;
     let bytes = message.encoded_len();
     let (work, caller, asked) = (Arc::clone(app), caller.clone(), Arc::clone(&route));
-    let answered = app.inference.compute(&route, pin, bytes, move || {
-        let call = work.inference.call(caller.id.as_str(), received);
+    let answered = app.inference.compute(&route, pin, bytes, move |turn| {
+        let call = work.inference.call(caller.id.as_str(), received, turn);
         let is_raw = request::is_raw(&message);
         work.inference.infer(
             &Ask { route: &asked, pin, call: &call },
