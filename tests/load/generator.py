@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,13 +37,12 @@ init = function()
   end
 end
 request = function()
-  sent = sent + 1
-  if sent == {most} then wrk.thread:stop() end
-  return requests[(sent - 1) % {count} + 1]
+  sent = sent % {count} + 1
+  return requests[sent]
 end
 done = function(summary, latency)
-  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), summary.errors.connect + summary.errors.read
+  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), summary.errors.connect + summary.errors.read
     + summary.errors.write + summary.errors.status + summary.errors.timeout))
 end
 """
@@ -89,22 +89,22 @@ class Wrk:
         self.requests, self.connections = requests, connections
         self.headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
 
-    def drive(self, url, seconds, requests=0):
-        """Rate a second and latency in ms of a load of so many seconds, or requests if they come first."""
+    def drive(self, url, seconds):
+        """Answers, rate a second and latency in ms of a load of so many seconds."""
         with tempfile.TemporaryDirectory() as folder:
             for i, (path, body) in enumerate(self.requests, 1):
                 Path(folder, str(i)).write_bytes(path.encode() + b"\n" + body)
             script = Path(folder, "wrk.lua")
-            script.write_text(WRK.format(headers=self.headers, count=len(self.requests), folder=folder, most=requests))
+            script.write_text(WRK.format(headers=self.headers, count=len(self.requests), folder=folder))
             run = subprocess.run(["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "-s", script, url],
                                  capture_output=True, text=True)
-        found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
+        found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
         if not found:
             raise LoadError(f"wrk failed at {url}: {run.stdout}{run.stderr}")
-        count, micros, p50, p99, errors = map(int, found.groups())
+        count, micros, p50, p99, p999, errors = map(int, found.groups())
         if errors or not count:
             raise LoadError(f"{errors} errors and {count} answers from {url}")
-        return {"requests": count, "rate": count / micros * 1e6, "p50": p50 / 1000, "p99": p99 / 1000}
+        return {"requests": count, "rate": count / micros * 1e6, "p50": p50 / 1000, "p99": p99 / 1000, "p99.9": p999 / 1000}
 
 
 def free_port():
@@ -113,9 +113,9 @@ def free_port():
         return s.getsockname()[1]
 
 
-def memory_mib(pids, what="Pss"):
-    """Memory of processes, MiB; `Pss` counts once what several of them share, `Rss` is what is resident."""
-    total = 0
+def memory_mib(pids):
+    """What is resident of a process, MiB; of several, what they share is counted once."""
+    what, total = "Pss" if len(pids) > 1 else "Rss", 0
     for pid in pids:
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
@@ -129,6 +129,30 @@ def cpu_seconds(pid):
     """Processor time that a process has had so far: user, system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return int(fields[11]) / TICKS, int(fields[12]) / TICKS
+
+
+class Spent:
+    """Microseconds of processor time a request, user and system, from its making until `of` so many requests."""
+
+    def __init__(self, pid):
+        self.pid, self.before = pid, cpu_seconds(pid)
+
+    def of(self, requests):
+        user, system = ((after - before) / requests * 1e6 for before, after in zip(self.before, cpu_seconds(self.pid)))
+        return {"user": user, "system": system}
+
+
+def median(turns, what):
+    return statistics.median(turn[what] for turn in turns)
+
+
+def table(lines, markdown):
+    """Lines of cells, the first one the head, for a page or for the terminal."""
+    if markdown:
+        head, *rest = lines
+        return "\n".join("| " + " | ".join(line) + " |" for line in (head, ("---",) + ("---:",) * (len(head) - 1), *rest))
+    widths = [max(map(len, column)) + 2 for column in zip(*lines)]
+    return "\n".join(line[0].ljust(widths[0]) + "".join(map(str.rjust, line[1:], widths[1:])) for line in lines)
 
 
 class Process:

@@ -13,7 +13,6 @@ import argparse
 import json
 import re
 import signal
-import statistics
 import sys
 import sysconfig
 import tempfile
@@ -29,7 +28,8 @@ import numpy as np
 import onnxruntime
 
 from environment import CannotInstall, python_of
-from generator import BEARER, LoadError, Process, Wrk, forest, free_port, infer_path, memory_mib, of_json, register
+from generator import (BEARER, LoadError, Process, Wrk, forest, free_port, infer_path, median, memory_mib, of_json, register,
+                       table)
 
 from chasqui import Chasqui  # generator.py says where it is
 
@@ -166,9 +166,6 @@ class Contestant:
             time.sleep(0.2)
         raise LoadError(f"{told}\n{started.log.read_text(errors='replace')[-1500:]}")
 
-    def median(self, what):
-        return statistics.median(turn[what] for turn in self.turns)
-
 
 def started(peer, python, question, stack):
     """A peer that answers and answers rightly; it ends with the stack."""
@@ -200,16 +197,14 @@ def take_turns(contestants, absent, arguments):
                       f"p99 {result['p99']:.2f} ms", file=sys.stderr, flush=True)
 
 
-def table(contestants, markdown):
-    head = ("", "requests/s", "p50, ms", "p99, ms", "memory, MiB", "our rate to its")
-    ours = contestants[0].median("rate")
-    lines = [(c.title, f"{c.median('rate'):,.0f}", f"{c.median('p50'):.2f}", f"{c.median('p99'):.2f}",
-              f"{c.median('memory'):,.0f}", f"{ours / c.median('rate'):.1f}") for c in contestants]
-    if markdown:
-        lines = ["| " + " | ".join(line) + " |" for line in (head, ("---",) + ("---:",) * 5, *lines)]
-    else:
-        lines = [f"{line[0]:40}" + "".join(f"{cell:>17}" for cell in line[1:]) for line in (head, *lines)]
-    return "\n".join(lines)
+def summary(contestants):
+    """The lines of the table; the first server's rate is told as so many times that of each."""
+    lines = [("", "requests/s", "p50, ms", "p99, ms", "memory, MiB", "our rate to its")]
+    for contestant in contestants:
+        rate, p50, p99, memory = (median(contestant.turns, what) for what in ("rate", "p50", "p99", "memory"))
+        ratio = median(contestants[0].turns, "rate") / rate
+        lines.append((contestant.title, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{memory:,.0f}", f"{ratio:.1f}"))
+    return lines
 
 
 def compare(peers, arguments, python_for):
@@ -231,7 +226,7 @@ def compare(peers, arguments, python_for):
                 mine.close()
         take_turns(contestants, absent, arguments)
     if any(contestant.title == "Chasqui" for contestant in contestants):
-        print(table(contestants, arguments.markdown))
+        print(table(summary(contestants), arguments.markdown))
     for title, reason in absent.items():
         print(f"\nNot measured: {title}: {reason}")
     if absent:
