@@ -57,11 +57,21 @@ class Chasqui:
         self.url = f"http://127.0.0.1:{port}"
         self.log = open(Path(self.folder, "server.log"), "wb")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CHASQUI_")}
-        environment = {**inherited, "CHASQUI_ADMIN_KEY": KEY, **settings}
-        self.process = subprocess.Popen(
-            [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}",
-             "--grpc-listen", grpc],
-            env=environment, stdout=self.log, stderr=self.log)
+        self.environment = {**inherited, "CHASQUI_ADMIN_KEY": KEY, **settings}
+        self.command = [binary(), "serve", "--data-dir", f"{self.folder}/data", "--listen", f"127.0.0.1:{port}",
+                        "--grpc-listen", grpc]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, env=self.environment, stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def __enter__(self):
         for _ in range(300):
@@ -76,11 +86,7 @@ class Chasqui:
         sys.exit("the server did not become ready:\n" + Path(self.folder, "server.log").read_text()[-3000:])
 
     def __exit__(self, kind, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        self.stop()
         self.log.close()
         if kind is not None and kind is not SystemExit:
             print(Path(self.folder, "server.log").read_text()[-4000:], file=sys.stderr)

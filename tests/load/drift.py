@@ -9,7 +9,6 @@ the peers' environment where it is missing (tests/load/drift-requirements.txt, f
 """
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
@@ -19,22 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from environment import python_of
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REQUIREMENTS = HERE / "drift-requirements.txt"
 QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
-
-
-def python_of(venv):
-    """The interpreter of the peers' environment, which is made once for each list of requirements."""
-    python = venv / "bin" / "python"
-    stamp = venv / f".installed-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]}"
-    if not stamp.exists():
-        print(f"installing the peers into {venv}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", REQUIREMENTS], check=True)
-        stamp.touch()
-    return python
 
 
 def measured(command):
@@ -125,7 +114,7 @@ def main():
     arguments = parser.parse_args()
     if not arguments.binary.exists():
         sys.exit(f"no binary at {arguments.binary}: cargo build --release")
-    python = python_of(arguments.venv)
+    python = python_of(arguments.venv, REQUIREMENTS)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         if not arguments.no_peers:
             beside_the_peers(arguments, python, Path(folder))

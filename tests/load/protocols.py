@@ -7,7 +7,6 @@ Needs `wrk`, `h2load` (nghttp2-client) and the packages of tests/requirements.tx
 """
 
 import argparse
-import json
 import re
 import statistics
 import struct
@@ -16,42 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "journeys"))
-
-import numpy as np
-from skl2onnx import to_onnx
-from sklearn.datasets import make_classification
-from sklearn.ensemble import RandomForestClassifier
 from tritonclient.grpc import service_pb2 as pb
 
-from chasqui import KEY, Chasqui
-from run import free_port
+from generator import BEARER, Wrk, forest, free_port, infer_path, of_binary, of_json, register
 
-WRK = """
-wrk.method = "POST"
-wrk.headers["Authorization"] = "Bearer {key}"
-{header}
-local file = io.open("{body}", "rb")
-wrk.body = file:read("*a")
-done = function(summary)
-  io.write(string.format("RESULT %d %d %d\\n", summary.requests, summary.duration,
-    summary.errors.status + summary.errors.timeout + summary.errors.read))
-end
-"""
-
-
-def of_json(rows):
-    """A JSON body, and no header."""
-    return json.dumps({"inputs": [{"name": "X", "shape": list(rows.shape), "datatype": "FP32",
-                                   "data": [round(float(v), 6) for v in rows.ravel()]}]}).encode(), ""
-
-
-def of_binary(rows):
-    """Binary tensors both ways, as tritonclient sends them, and the header."""
-    head = json.dumps({"inputs": [{"name": "X", "shape": list(rows.shape), "datatype": "FP32",
-                                   "parameters": {"binary_data_size": rows.nbytes}}],
-                       "parameters": {"binary_data_output": True}}).encode()
-    return head + rows.tobytes(), f'wrk.headers["Inference-Header-Content-Length"] = "{len(head)}"'
+from chasqui import KEY, Chasqui  # generator.py says where it is
 
 
 def of_grpc(rows):
@@ -71,17 +39,9 @@ class Wires:
     def counted(self):
         return self.server.call("GET", "/v2/models/forest/stats")["model_stats"][0]["inference_stats"]["success"]["count"]
 
-    def rest(self, name, body, header):
-        body_path, script = self.folder / f"{name}.body", self.folder / f"{name}.lua"
-        body_path.write_bytes(body)
-        script.write_text(WRK.format(key=KEY, header=header, body=body_path))
-        out = subprocess.run(["wrk", "-t1", f"-c{self.arguments.connections}", f"-d{self.arguments.seconds}s", "-s",
-                              script, f"{self.server.url}/v2/models/forest/infer"],
-                             capture_output=True, text=True, check=True).stdout
-        requests, micros, errors = map(int, re.search(r"RESULT (\d+) (\d+) (\d+)", out).groups())
-        if errors:
-            sys.exit(f"{errors} errors by {name}:\n{out}")
-        return requests / micros * 1e6
+    def rest(self, body, headers):
+        wrk = Wrk([(infer_path(), body)], {**BEARER, **headers}, self.arguments.connections)
+        return wrk.drive(self.server.url, self.arguments.seconds)["rate"]
 
     def h2(self, name, message):
         path = self.folder / f"{name}.message"
@@ -107,21 +67,18 @@ def main():
     parser.add_argument("--connections", type=int, default=16)
     arguments = parser.parse_args()
 
-    X, y = make_classification(4000, 30, n_informative=15, n_redundant=5, flip_y=.05, random_state=1)
-    X = X.astype(np.float32)
-    model = RandomForestClassifier(100, max_depth=10, random_state=1, n_jobs=2).fit(X, y)
-    onnx = to_onnx(model, X[:1], options={"zipmap": False}).SerializeToString()
+    X, onnx = forest()
     grpc = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as folder, Chasqui(grpc=grpc) as server:
-        server.call("POST", "/api/v1/models/forest/versions", onnx, content="application/octet-stream")
+        register(server, onnx)
         wires = Wires(server, grpc, folder, arguments)
         one, many = X[:1], X[:64]
         turns = {
-            "JSON, 1 row": lambda: wires.rest("json-1", *of_json(one)),
-            "binary, 1 row": lambda: wires.rest("binary-1", *of_binary(one)),
+            "JSON, 1 row": lambda: wires.rest(*of_json(one)),
+            "binary, 1 row": lambda: wires.rest(*of_binary(one)),
             "gRPC, 1 row": lambda: wires.h2("grpc-1", of_grpc(one)),
-            "JSON, 64 rows": lambda: wires.rest("json-64", *of_json(many)),
-            "binary, 64 rows": lambda: wires.rest("binary-64", *of_binary(many)),
+            "JSON, 64 rows": lambda: wires.rest(*of_json(many)),
+            "binary, 64 rows": lambda: wires.rest(*of_binary(many)),
             "gRPC, 64 rows": lambda: wires.h2("grpc-64", of_grpc(many)),
         }
         rates = {name: [] for name in turns}
