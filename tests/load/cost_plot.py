@@ -9,9 +9,11 @@ COLOURS = ("#0b6e4f", "#b5432a")
 
 def cost_plot(by_rows, by_models):
     """Each argument has series by name: pairs of a place and the microseconds there."""
-    panels = (panel("by its rows", "rows a request", by_rows, True), panel("by the models", "models registered", by_models, False))
+    panels = (panel("by its rows", "rows a request", by_rows, True),
+              panel("by the models", "models registered", by_models, False))
     body = "".join(f'<g transform="translate({i * WIDTH} 0)">{drawn}</g>\n' for i, drawn in enumerate(panels))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {HEIGHT}" width="{2 * WIDTH}" height="{HEIGHT}" '
+    width = 2 * WIDTH
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}" '
             f'font-family="sans-serif" font-size="11" fill="#222">\n<title>Processor time of a request, µs</title>\n'
             f'<rect width="100%" height="100%" fill="#fff"/>\n{body}</svg>\n')
 

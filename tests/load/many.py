@@ -5,7 +5,7 @@ Distinct forests of 100 trees of depth 10 over 30 features, each a model and a s
 request is the processor time of the server at its maximum rate; the loads take turns, so that a machine that slows down
 slows all. Needs `wrk` and the packages of tests/requirements.txt:
 
-    cargo build --release && tests/load/many.py [--models 100] [--seconds 4] [--rounds 3] [--plot docs/img/cost.svg] [--markdown]
+    cargo build --release && tests/load/many.py [--models 100] [--seconds 4] [--rounds 3] [--plot FILE] [--markdown]
 """
 
 import argparse

@@ -46,13 +46,14 @@ def fastapi(python, port):
 
 def pytriton(python, port):
     # Triton's stub loads libpython by name: the system's can be another one than that of this interpreter's library.
-    return [python, PEERS / "pytriton_server.py", port, free_port(), free_port(), WORKERS], {
+    return [python, PEERS / "pytriton_server.py", port, free_port(), free_port()], {
         "LD_LIBRARY_PATH": sysconfig.get_config_var("LIBDIR"), "PYTRITON_HOME": "."}
 
 
 def mlserver(python, port):
+    # Without workers it is faster for small models: each request saves the way to another process and back.
     return [python.parent / "mlserver", "start", "."], {
-        "MLSERVER_DEBUG": "false", "MLSERVER_PARALLEL_WORKERS": WORKERS, "MLSERVER_HTTP_PORT": str(port),
+        "MLSERVER_DEBUG": "false", "MLSERVER_PARALLEL_WORKERS": "0", "MLSERVER_HTTP_PORT": str(port),
         "MLSERVER_GRPC_PORT": str(free_port()), "MLSERVER_METRICS_PORT": str(free_port()),
         "MLSERVER_MODEL_NAME": "forest", "MLSERVER_MODEL_IMPLEMENTATION": "mlserver_model.Forest"}
 
@@ -105,11 +106,11 @@ def listed(name):
 
 
 CATALOGUE = {peer.start.__name__: peer for peer in (
-    Peer("FastAPI {} + onnxruntime", fastapi),
+    Peer("FastAPI {} + onnxruntime, 2 workers", fastapi),
     Peer("PyTriton {} (Triton 2.51)", pytriton),
     Peer("MLServer {}", mlserver),
-    Peer("BentoML {}", bentoml, "/predict", listed("rows"), by_columns),
-    Peer("MLflow {}, ONNX scoring server", mlflow, "/invocations", listed("inputs"),
+    Peer("BentoML {}, 2 workers", bentoml, "/predict", listed("rows"), by_columns),
+    Peer("MLflow {}, ONNX scoring server, 2 workers", mlflow, "/invocations", listed("inputs"),
          lambda answer: by_columns(answer["predictions"])),
 )}
 
