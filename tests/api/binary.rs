@@ -128,9 +128,12 @@ async fn halves_are_binary_only() {
     let (half, brain) = ([0x00, 0x38, 0x00, 0xc0], [0x00, 0x3f, 0x00, 0xc0]);
     let answer = send(&server, path, &tensor("FP16", 2), &half).await.ok();
     assert_eq!(answer["outputs"][0]["data"], json!([0.5, -2]));
-    // An answer of halves is binary without being asked for.
+    // So are answers.
     register(&server, "opuestos", graphs::opposite_halves()).await.ok();
-    let (json, back) = parts(&send(&server, "/v2/models/opuestos/infer", &tensor("FP16", 2), &half).await);
+    let (path, mut question) = ("/v2/models/opuestos/infer", tensor("FP16", 2));
+    assert_protocol_error(&send(&server, path, &question, &half).await, "FP16 in JSON");
+    question["parameters"] = json!({ "binary_data_output": true });
+    let (json, back) = parts(&send(&server, path, &question, &half).await);
     assert_eq!(json["outputs"][0]["datatype"], "FP16");
     assert_eq!(back, [0x00, 0xb8, 0x00, 0x40]);
     assert_protocol_error(&send(&server, path, &tensor("BF16", 2), &brain).await, "another kind of half");

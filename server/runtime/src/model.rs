@@ -236,7 +236,7 @@ fn fit<'a>(tensor: &'a Tensor, spec: &TensorSpec, rows: usize) -> Result<Cow<'a,
             tensor.rows()
         )));
     }
-    let shape = fit_shape(&tensor.shape, &spec.shape).ok_or_else(|| {
+    let shape = fit_shape(&tensor.shape, spec).ok_or_else(|| {
         ModelError::Input(format!(
             "input `{}` has the shape {:?}, {:?} is expected",
             spec.name, tensor.shape, spec.shape
@@ -254,12 +254,8 @@ fn fit<'a>(tensor: &'a Tensor, spec: &TensorSpec, rows: usize) -> Result<Cow<'a,
     Ok(Cow::Owned(Tensor { shape: shape.into_owned(), data }))
 }
 
-fn fit_shape<'a>(shape: &'a [usize], spec: &[i64]) -> Option<Cow<'a, [usize]>> {
-    let matches = |shape: &[usize]| {
-        let axes = || shape.iter().zip(spec);
-        shape.len() == spec.len() && axes().all(|(&size, &axis)| axis == -1 || axis == size as i64)
-    };
-    if matches(shape) {
+fn fit_shape<'a>(shape: &'a [usize], spec: &TensorSpec) -> Option<Cow<'a, [usize]>> {
+    if spec.fits(shape) {
         return Some(Cow::Borrowed(shape));
     }
     let other = match *shape {
@@ -267,7 +263,7 @@ fn fit_shape<'a>(shape: &'a [usize], spec: &[i64]) -> Option<Cow<'a, [usize]>> {
         [rows, 1] => vec![rows],
         _ => return None,
     };
-    matches(&other).then_some(Cow::Owned(other))
+    spec.fits(&other).then_some(Cow::Owned(other))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -83,6 +83,12 @@ pub struct Signature {
 }
 
 impl TensorSpec {
+    /// Whether a tensor may have this shape.
+    pub fn fits(&self, shape: &[usize]) -> bool {
+        let mut axes = self.shape.iter().zip(shape);
+        self.shape.len() == shape.len() && axes.all(|(want, got)| *want < 0 || *want as usize == *got)
+    }
+
     /// Elements of one row; a variable axis counts as one.
     pub fn row_elements(&self) -> usize {
         let axes = self.shape.iter().skip(1).map(|size| usize::try_from(*size).unwrap_or(1));

@@ -21,6 +21,9 @@ use super::turn::Turn;
 use crate::metrics::Stages;
 use crate::problem::Problem;
 
+/// Most prediction ids that an answer of the protocols of others carries.
+pub(super) const MOST_IDS: usize = 1000;
+
 /// What a request carries besides its body.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {

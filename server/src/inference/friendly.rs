@@ -60,8 +60,7 @@ fn render(route: &ServiceRoute, rows: usize, asked: &Asked, warnings: &Warnings)
 pub(super) fn members(body: &mut Vec<u8>, answered: &Answered, row: usize) {
     let signature = &answered.target.version.signature;
     body.extend_from_slice(b"\"prediction_id\":\"");
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    body.extend_from_slice(answered.ids[row].hyphenated().encode_lower(&mut text).as_bytes());
+    json::id(body, answered.ids[row]);
     body.extend_from_slice(b"\",\"version\":");
     json::integer(body, i128::from(answered.target.version.number));
     let said = prediction(signature, &answered.outputs, row);

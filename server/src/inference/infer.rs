@@ -11,7 +11,7 @@ use actix_web::http::header::HeaderValue;
 use chasqui_runtime::{DataType, Signature, Tensor};
 use uuid::Uuid;
 
-use super::execute::{Answered, Call, overran, tell};
+use super::execute::{Answered, Call, MOST_IDS, overran, tell};
 use super::expect::Warnings;
 use super::route::Pin;
 use super::rows::Inquiry;
@@ -21,9 +21,6 @@ use super::{Inference, tensors};
 use crate::problem::Problem;
 
 pub use self::json_answer::JsonAnswer;
-
-/// Most prediction ids that an answer carries.
-const MAX_IDS: usize = 1000;
 
 /// Who is asked, and how.
 #[derive(Debug, Clone, Copy)]
@@ -149,7 +146,7 @@ impl<'a> Outcome<'a> {
 
     /// The ids under which outcomes can be sent; none when they are too many to tell.
     pub fn prediction_ids(&self) -> &'a [Uuid] {
-        if self.answered.ids.len() <= MAX_IDS { &self.answered.ids } else { &[] }
+        if self.answered.ids.len() <= MOST_IDS { &self.answered.ids } else { &[] }
     }
 
     /// The first thing that was not as expected, and how many there are.
@@ -196,6 +193,5 @@ fn output<'a>(
     }
     let is_half = signature.outputs.get(place).is_some_and(|spec| spec.datatype == DataType::Fp16);
     let datatype = if is_half { DataType::Fp16 } else { tensor.datatype() };
-    // Halves have no JSON form.
-    Output { name, datatype, tensor: Cow::Borrowed(tensor), is_binary: is_binary || is_half }
+    Output { name, datatype, tensor: Cow::Borrowed(tensor), is_binary }
 }

@@ -2,6 +2,8 @@
 //! reads back as the same number.
 
 use chasqui_runtime::{TensorData, Value};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// Writes a text with quotes and escapes.
 pub(super) fn text(buffer: &mut Vec<u8>, text: &str) {
@@ -14,6 +16,12 @@ pub(super) fn text(buffer: &mut Vec<u8>, text: &str) {
     }
     // Writing into a vector cannot fail, and a text is always valid JSON.
     let _ = serde_json::to_writer(buffer, text);
+}
+
+/// Writes an id without quotes.
+pub(super) fn id(buffer: &mut Vec<u8>, id: Uuid) {
+    let mut text = [0; Hyphenated::LENGTH];
+    buffer.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
 }
 
 /// Writes a whole number.

@@ -153,9 +153,7 @@ impl<'s, 'a> Nested<'s, 'a> {
 /// The tensor of an array that fits its specification.
 fn tensor(spec: &TensorSpec, array: &Array<'_>) -> Result<Tensor, String> {
     let shape = array.shape();
-    let fits = spec.shape.len() == shape.len()
-        && spec.shape.iter().zip(&shape).all(|(want, got)| *want < 0 || *want as usize == *got);
-    if !fits || shape.iter().product::<usize>() != array.cells.len() {
+    if !spec.fits(&shape) || shape.iter().product::<usize>() != array.cells.len() {
         let wanted = &spec.shape;
         return Err(format!("must have the shape {wanted:?} (-1: any), not {shape:?}"));
     }

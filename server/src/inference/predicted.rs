@@ -6,13 +6,10 @@
 
 use chasqui_runtime::{Tensor, prediction};
 
-use super::execute::Answered;
+use super::execute::{Answered, MOST_IDS};
 use super::expect::Warnings;
 use super::rows::{Asked, Inquiry};
 use super::{Answer, friendly, json};
-
-/// Most prediction ids that an answer carries.
-const MAX_IDS: usize = 1000;
 
 /// Writes the answer, and hands what was asked to the counting thread.
 pub(super) fn answer(inquiry: &Inquiry<'_>, asked: Asked, warnings: &Warnings, notes: &[String]) -> Answer {
@@ -24,7 +21,7 @@ pub(super) fn answer(inquiry: &Inquiry<'_>, asked: Asked, warnings: &Warnings, n
         one(&mut body, answered, row);
     }
     body.push(b']');
-    if rows <= MAX_IDS {
+    if rows <= MOST_IDS {
         ids(&mut body, &asked);
     }
     warnings.write(&mut body);
@@ -50,11 +47,10 @@ fn separate(body: &mut Vec<u8>, position: usize) {
 
 fn ids(body: &mut Vec<u8>, asked: &Asked) {
     body.extend_from_slice(b",\"prediction_ids\":[");
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     for (position, (answered, row)) in asked.rows().enumerate() {
         separate(body, position);
         body.push(b'"');
-        body.extend_from_slice(answered.ids[row].hyphenated().encode_lower(&mut text).as_bytes());
+        json::id(body, answered.ids[row]);
         body.push(b'"');
     }
     body.push(b']');

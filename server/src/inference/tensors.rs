@@ -151,13 +151,7 @@ fn ordered(mut given: Vec<Given<'_>>, signature: &Signature) -> Result<Vec<Tenso
             let (name, wanted, got) = (&spec.name, spec.datatype, input.element.name());
             return Err(format!("the input `{name}` must be {wanted}, not {got}"));
         }
-        let fits = spec.shape.len() == input.tensor.shape.len()
-            && spec
-                .shape
-                .iter()
-                .zip(&input.tensor.shape)
-                .all(|(want, got)| *want < 0 || *want as usize == *got);
-        if !fits {
+        if !spec.fits(&input.tensor.shape) {
             let (name, wanted, got) = (&spec.name, &spec.shape, &input.tensor.shape);
             return Err(format!("the input `{name}` must have the shape {wanted:?} (-1: any), not {got:?}"));
         }

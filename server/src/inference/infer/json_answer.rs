@@ -62,12 +62,11 @@ fn parameters(body: &mut Vec<u8>, outcome: &Outcome<'_>) {
     body.extend_from_slice(b",\"parameters\":{");
     if !ids.is_empty() {
         body.extend_from_slice(b"\"prediction_id\":\"");
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
         for (position, id) in ids.iter().enumerate() {
             if position > 0 {
                 body.push(b',');
             }
-            body.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
+            json::id(body, *id);
         }
         body.push(b'"');
     }
