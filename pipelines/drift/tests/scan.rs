@@ -193,7 +193,7 @@ fn hopeless_columns_have_reasons() {
     let text = serde_json::to_string(&verdict).unwrap();
     let read: DriftVerdict = serde_json::from_str(&text).unwrap();
     let reasons = |verdict: &DriftVerdict| {
-        verdict.features.iter().map(|column| column.reason.clone()).collect::<Vec<_>>()
+        verdict.features.iter().map(|column| column.reason).collect::<Vec<_>>()
     };
     assert_eq!(reasons(&read), reasons(&verdict));
     // A window of another model, and none at all.

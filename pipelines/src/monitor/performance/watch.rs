@@ -16,7 +16,7 @@ use super::figures::{WindowRows, estimated, realized, unreferenced};
 use super::outcomes::{read_outcomes, real_cells};
 use super::outlook::{outlook, value};
 use super::store::{StoredPerformance, history, of_window, save};
-use super::{FEWEST_LABELS, WindowPerformance};
+use super::{FEWEST_LABELS, NotEstimated, WindowPerformance};
 use crate::error::{Error, Result};
 use crate::monitor::notice;
 use crate::monitor::rows::{Logged, each_logged, load_model, within};
@@ -53,19 +53,19 @@ pub async fn estimate(
     let mut performance = WindowPerformance::default();
     let mut cells = None;
     match &ready {
-        None => performance.not_estimated = Some("no_estimator".to_owned()),
+        None => performance.not_estimated = Some(NotEstimated::NoEstimator),
         Some(ready) => {
             let read = read_answers(registry, log, service, key, (version, ready)).await?;
             performance.rows = read.as_ref().map_or(0, |window| window.rows);
             match read {
-                None => performance.not_estimated = Some("inputs_not_logged".to_owned()),
+                None => performance.not_estimated = Some(NotEstimated::InputsNotLogged),
                 Some(window) if window.rows < FEWEST_ROWS => {
-                    performance.not_estimated = Some("few_rows".to_owned());
+                    performance.not_estimated = Some(NotEstimated::FewRows);
                 }
                 Some(window) => {
                     performance.estimated = estimated(&ready.estimator, &window);
                     if performance.estimated.is_empty() {
-                        performance.not_estimated = Some("few_held_out_rows".to_owned());
+                        performance.not_estimated = Some(NotEstimated::FewHeldOutRows);
                     }
                     let known = latest_reconciliation(registry, key).await?;
                     performance.doubts = doubts_of(&ready.estimator, &window, known.as_ref());
