@@ -11,6 +11,7 @@ mod history;
 mod judge;
 mod notice;
 pub mod performance;
+mod personal;
 mod rows;
 mod season;
 mod verdict;

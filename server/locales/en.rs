@@ -107,6 +107,7 @@ pub(super) static EN: Texts = Texts {
     column_wider: "The mean is similar, but the values vary more than before.",
     column_narrower: "The mean is similar, but the values vary less than before.",
     column_shape: "The mean is similar, but the values are spread otherwise.",
+    column_values: "The values are spread otherwise.",
     column_category: "“{value}” went from {before} to {after} of the cases.",
     column_new: "Values appeared that the model does not know: {names} ({share} of the cases).",
     column_missing: "It is empty in {after} of the cases; before, in {before}.",

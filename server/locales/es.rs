@@ -108,6 +108,7 @@ pub(super) static ES: Texts = Texts {
     column_wider: "El promedio es parecido, pero los valores varían más que antes.",
     column_narrower: "El promedio es parecido, pero los valores varían menos que antes.",
     column_shape: "El promedio es parecido, pero los valores se reparten de otra manera.",
+    column_values: "Los valores se reparten de otra manera.",
     column_category: "«{value}» pasó de {before} a {after} de los casos.",
     column_new: "Aparecieron valores que el modelo no conoce: {names} ({share} de los casos).",
     column_missing: "Llega vacía en {after} de los casos; antes, en {before}.",

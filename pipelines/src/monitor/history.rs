@@ -38,6 +38,8 @@ pub enum Signal {
     Category(String),
     /// Whether it has no value.
     Missing,
+    /// Nothing: its values are not told.
+    Hidden,
 }
 
 /// A column that is followed.
@@ -243,7 +245,7 @@ fn signal(drift: &FeatureDrift) -> Signal {
     let known = moved.map(|(was, is)| (is.value.clone(), (is.share - was.share).abs()));
     let new = drift.after.new_categories.iter().map(|new| (new.value.clone(), new.share));
     let most = known.chain(new).max_by(|a, b| a.1.total_cmp(&b.1));
-    most.map_or(Signal::Missing, |(value, _)| Signal::Category(value))
+    most.map_or(Signal::Hidden, |(value, _)| Signal::Category(value))
 }
 
 /// Reads the history of a window from the log. None without rows.

@@ -9,7 +9,7 @@ use chasqui_drift::quality::{Check, Fault, column_faults, flow_faults};
 use chasqui_drift::{DriftPolicy, DriftVerdict, FeatureDrift, Profile, WindowSketch, scan};
 use chasqui_registry::name::ModelName;
 use chasqui_registry::prediction_log::{Log, PredictionRange};
-use chasqui_registry::service::{Service, Worth};
+use chasqui_registry::service::{Service, ServiceConfig, Worth};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, Registry};
 
@@ -19,7 +19,7 @@ use super::performance::{self, StoredPerformance};
 use super::season::{Source, Span, Stretch, days_of, read_season, season_of, watched_since};
 use super::verdict::{StoredVerdict, insert, latest_before, lock, previous, verdict_of};
 use super::window::{flows, is_settled, windows};
-use super::{DAY_SECONDS, WindowKey, drift_policy, notice, window_length};
+use super::{DAY_SECONDS, WindowKey, drift_policy, notice, personal, window_length};
 use crate::error::Result;
 
 /// Judges a window: merges the sketches of all replicas, scans the last 1, 2, 4 and 8 windows against the version's
@@ -113,7 +113,10 @@ impl Judged<'_> {
     async fn scan(&self) -> Result<DriftVerdict> {
         let (profile, windows, policy) = (self.profile.clone(), self.windows.clone(), self.policy.clone());
         let seed = self.seed();
-        Ok(tokio::task::spawn_blocking(move || scan(&profile, &windows, &policy, seed)).await?)
+        let scan = tokio::task::spawn_blocking(move || scan(&profile, &windows, &policy, seed));
+        let mut verdict = scan.await?;
+        personal::hide_values(&mut verdict, &self.service.config.personal);
+        Ok(verdict)
     }
 
     async fn assess(&self, verdict: &DriftVerdict, performance: &StoredPerformance) -> Result<Assessment> {
@@ -152,6 +155,7 @@ impl Judged<'_> {
         let last = self.windows.last();
         let mut faults =
             last.map_or_else(Vec::new, |window| column_faults(&self.profile, window, &self.policy));
+        personal::hide_examples(&mut faults, &self.service.config.personal);
         for column in verdict.features.iter().filter(|column| column.missing_changed) {
             let is_known = |fault: &Fault| fault.column.as_ref() == Some(&column.name);
             if !faults.iter().any(is_known) {
@@ -177,6 +181,7 @@ impl Judged<'_> {
             version: &self.version,
             profile: &self.profile,
             min_rows: self.policy.min_rows,
+            asks_log: !personal::takes_personal(&self.service.config, &self.version),
         };
         let columns = verdict.features.iter().chain(&verdict.prediction);
         let look = columns.filter(|column| column.drifted).map(|column| column.windows).max().unwrap_or(1);
@@ -204,12 +209,17 @@ impl Judged<'_> {
             from: self.key.window_start,
             to: self.end(),
         };
-        let group = self.service.config.groups.as_ref().map(|groups| groups.column.as_str());
-        let group = group.or(self.service.config.key_field.as_deref());
+        let group = group_of(&self.service.config);
         let days = (self.service.config.monitor.window_seconds / DAY_SECONDS).max(1);
         let watches = history::watches(verdict);
         history::read(self.registry, self.log, range, (watches, group), days as usize).await
     }
+}
+
+/// The column that names groups: the declared one, else the key, unless that is personal.
+fn group_of(config: &ServiceConfig) -> Option<&str> {
+    let key = config.key_field.as_ref().filter(|key| !config.personal.contains(key));
+    config.groups.as_ref().map(|groups| &groups.column).or(key).map(String::as_str)
 }
 
 /// A fault that makes answers wrong whatever the model: never a season, always important.
@@ -282,4 +292,24 @@ fn together(
 
 fn named<'a>(verdict: &'a DriftVerdict, name: &str) -> Option<&'a FeatureDrift> {
     verdict.features.iter().chain(&verdict.prediction).find(|column| column.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use chasqui_registry::name::ModelName;
+    use chasqui_registry::service::Groups;
+
+    use super::*;
+
+    #[test]
+    fn a_personal_key_names_no_groups() {
+        let mut config = ServiceConfig::of_model(ModelName::try_from("ventas").unwrap());
+        assert_eq!(group_of(&config), None);
+        config.key_field = Some("cliente".into());
+        assert_eq!(group_of(&config), Some("cliente"));
+        config.personal = vec!["cliente".into()];
+        assert_eq!(group_of(&config), None);
+        config.groups = Some(Groups { column: "tienda".into(), fairness: false });
+        assert_eq!(group_of(&config), Some("tienda"));
+    }
 }

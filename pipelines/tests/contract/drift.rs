@@ -4,10 +4,11 @@ use chasqui_drift::calendar::{Calendar, Event, SeasonalVerdict};
 use chasqui_drift::quality::Check;
 use chasqui_drift::{Profile, WindowSketch};
 use chasqui_pipelines::jobs::{Dedup, JobKind, JobState, NewJob, drift_check};
+use chasqui_pipelines::monitor::performance::NotEstimated;
 use chasqui_pipelines::monitor::{
     self, FlowTotal, SeasonSource, WindowKey, performance, store_flow, store_sketch,
 };
-use chasqui_pipelines::{pipeline, report};
+use chasqui_pipelines::{alert, pipeline, report};
 use chasqui_registry::outcome::{Outcome, Target};
 use chasqui_registry::prediction_log::{Personal, Record, Shape};
 use chasqui_registry::service::{MonitorPolicy, ServiceConfig, Worth};
@@ -26,6 +27,7 @@ on_both_databases!(
     a_season_explains_what_the_year_before_looked_like,
     rows_that_stay_away_and_rows_sent_again_are_told,
     performance_is_estimated_and_measured_as_outcomes_come,
+    values_of_personal_columns_are_never_told,
 );
 
 const WINDOW: i64 = 60;
@@ -314,7 +316,8 @@ async fn rows_that_stay_away_and_rows_sent_again_are_told(fixture: &Fixture) {
     assert_eq!((fixture.alerts("data").await, fixture.alerts("drift").await), (1, 0));
 }
 
-async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixture) {
+/// Trains the first version of a regression with held-out rows enough for an estimator.
+async fn train_curve(fixture: &Fixture) -> Version {
     let registry = &fixture.registry;
     let worker = fixture.worker().await;
     fixture.upload(curve(1500)).await;
@@ -325,7 +328,12 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     let ended = || async { fixture.jobs.get(&job.id).await.ok().filter(|job| job.state.terminal()) };
     assert_eq!(eventually("the training", ended).await.state, JobState::Succeeded);
     worker.shutdown().await;
-    let version = registry.get_version(&model("ventas"), 1).await.unwrap().unwrap();
+    registry.get_version(&model("ventas"), 1).await.unwrap().unwrap()
+}
+
+async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    let version = train_curve(fixture).await;
     let estimator = registry.estimator(&model("ventas"), 1).await.unwrap().unwrap();
     assert!(estimator.loss_model.is_some(), "the losses of a regression are predicted by a model");
     let mut config = registry.get_service(&service()).await.unwrap().unwrap().config;
@@ -335,7 +343,7 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     let found = registry.get_service(&service()).await.unwrap().unwrap();
     let profile = registry.profile_of(&version).await.unwrap().unwrap();
     let start = key(fixture, 0);
-    let ids = log_curve(fixture, &version, start.window_start, 300);
+    let ids = log_curve(fixture, &version, (start.window_start, 300), &[]);
     let mut rows = WindowSketch::new(&profile);
     rows.rows = 300;
     store_sketch(registry, &start, "one", &rows).await.unwrap();
@@ -375,9 +383,61 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty(), "nothing new came");
 }
 
-/// Logs answers of a version to rows like those of [`curve`], as it gives them; ids and answers.
-fn log_curve(fixture: &Fixture, version: &Version, from: Micros, rows: i64) -> Vec<(uuid::Uuid, f64)> {
-    let personal = Personal { columns: &[], key_field: None };
+async fn values_of_personal_columns_are_never_told(fixture: &Fixture) {
+    const WEEK: i64 = 7 * 86_400;
+    // Thursday 15 December 2022, 0:00 UTC.
+    let december = Micros(1_671_062_400_000_000);
+    let registry = &fixture.registry;
+    let version = train_curve(fixture).await;
+    let mut config = registry.get_service(&service()).await.unwrap().unwrap().config;
+    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
+    config.personal = vec!["store".into()];
+    config.key_field = Some("store".into());
+    registry.put_service(&actor(), &service(), config.clone(), "").await.unwrap();
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    for start in [december.plus_seconds(-365 * 86_400), december] {
+        log_curve(fixture, &version, (start.plus_seconds(40 * 3600), 200), &config.personal);
+    }
+    let profile = registry.profile_of(&version).await.unwrap().unwrap();
+    let mut window = WindowSketch::new(&profile);
+    for row in 0..200 {
+        window.rows += 1;
+        for (sketch, column) in window.features.iter_mut().zip(&profile.features) {
+            match column.name.as_str() {
+                "store" => sketch.add_text(&column.reference, "Ana Cruz"),
+                _ => sketch.add_number(&column.reference, f64::from(row * 7 % 60) / 10.0 - 3.0),
+            }
+        }
+    }
+    let key = WindowKey {
+        service: "ventas".into(),
+        model: "ventas".into(),
+        version: version.version,
+        window_start: december,
+    };
+    store_sketch(registry, &key, "one", &window).await.unwrap();
+    let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+    assert!(verdict.verdict.drifted);
+    assert!(verdict.assessment.faults.iter().any(|fault| fault.check == Check::Category));
+    let season = verdict.assessment.season.as_ref().unwrap();
+    assert_eq!(season.source, None, "pseudonyms of another year are compared with nothing");
+    let alerts = alert::list(registry, None, &PageRequest::default()).await.unwrap().items;
+    assert!(alerts.iter().any(|alert| alert.kind == "data"));
+    let told = serde_json::to_string(&(&verdict, &alerts)).unwrap();
+    assert!(!told.contains("Ana Cruz") && !told.contains("Quito"), "{told}");
+    let stored = performance::of_window(registry, &key).await.unwrap().unwrap();
+    assert_eq!(stored.performance.not_estimated, Some(NotEstimated::PersonalInputs));
+    assert!(stored.performance.estimated.is_empty());
+}
+
+/// Logs answers of a version to `rows` rows like those of [`curve`], as it gives them; ids and answers.
+fn log_curve(
+    fixture: &Fixture,
+    version: &Version,
+    (from, rows): (Micros, i64),
+    personal: &[String],
+) -> Vec<(uuid::Uuid, f64)> {
+    let personal = Personal { columns: personal, key_field: None };
     let shape =
         Shape::of_signature(&service(), &model("ventas"), version.version, &version.signature, &personal);
     let mut told = Vec::new();

@@ -113,6 +113,7 @@ pub(super) struct Texts {
     pub(super) column_wider: &'static str,
     pub(super) column_narrower: &'static str,
     pub(super) column_shape: &'static str,
+    pub(super) column_values: &'static str,
     pub(super) column_category: &'static str,
     pub(super) column_new: &'static str,
     pub(super) column_missing: &'static str,

@@ -32,7 +32,7 @@ pub(super) async fn read_outcomes(
     let table = tokio::task::spawn_blocking(move || Table::from_batches(&batches).map_err(Error::internal));
     let table = table.await??;
     let known = Known::new(&table, key.version);
-    let asks_model = matches!(estimator.map(|known| &known.reference), Some(Reference::Multiclass { .. }));
+    let asks_model = estimator.is_some_and(Estimator::needs_scores);
     let model = if asks_model { Some(load_model(registry, version).await?) } else { None };
     known.rows(version, estimator, model.as_ref(), group_of(service))
 }

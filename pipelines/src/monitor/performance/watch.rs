@@ -19,6 +19,7 @@ use super::store::{StoredPerformance, history, of_window, save};
 use super::{FEWEST_LABELS, NotEstimated, WindowPerformance};
 use crate::error::{Error, Result};
 use crate::monitor::notice;
+use crate::monitor::personal::takes_personal;
 use crate::monitor::rows::{Logged, each_logged, load_model, within};
 use crate::monitor::{WindowKey, window_length};
 
@@ -58,11 +59,11 @@ pub async fn estimate(
             let read = read_answers(registry, log, service, key, (version, ready)).await?;
             performance.rows = read.as_ref().map_or(0, |window| window.rows);
             match read {
-                None => performance.not_estimated = Some(NotEstimated::InputsNotLogged),
-                Some(window) if window.rows < FEWEST_ROWS => {
+                Err(why) => performance.not_estimated = Some(why),
+                Ok(window) if window.rows < FEWEST_ROWS => {
                     performance.not_estimated = Some(NotEstimated::FewRows);
                 }
-                Some(window) => {
+                Ok(window) => {
                     performance.estimated = estimated(&ready.estimator, &window);
                     if performance.estimated.is_empty() {
                         performance.not_estimated = Some(NotEstimated::FewHeldOutRows);
@@ -167,17 +168,20 @@ async fn ready(registry: &Registry, version: &Version) -> Result<Option<Ready>> 
     Ok(Some(Ready { estimator, loss_model }))
 }
 
-/// Reads the answers of a version in a window. None when its inputs are needed and are not in the log in clear.
+/// Reads the answers of a version in a window, or says why its inputs, where they are needed, cannot be read.
 async fn read_answers(
     registry: &Registry,
     log: Option<&Log>,
     service: &Service,
     key: &WindowKey,
     (version, ready): (&Version, &Ready),
-) -> Result<Option<WindowRows>> {
+) -> Result<std::result::Result<WindowRows, NotEstimated>> {
+    if ready.estimator.asks_again() && takes_personal(&service.config, version) {
+        return Ok(Err(NotEstimated::PersonalInputs));
+    }
     let (from, to) = span(service, key);
     let range = PredictionRange { service: service.name.clone(), from, to };
-    let asks_model = matches!(ready.estimator.reference, Reference::Multiclass { .. });
+    let asks_model = ready.estimator.needs_scores();
     let model = if asks_model { Some(load_model(registry, version).await?) } else { None };
     let group = group_of(service);
     let mut window = WindowRows::default();
@@ -224,12 +228,12 @@ async fn read_answers(
         }
     });
     match taken.await {
-        // A personal input is in the log as a pseudonym: the model cannot be asked again.
-        Err(Error::Invalid(why)) => {
-            tracing::debug!(service = %service.name, why, "the inputs of the window cannot be read again");
-            Ok(None)
+        // Columns that were personal then are pseudonyms in the log still.
+        Err(Error::Invalid(_)) => {
+            tracing::debug!(service = %service.name, "the inputs of the window cannot be read again");
+            Ok(Err(NotEstimated::InputsNotLogged))
         }
-        other => other.map(|()| Some(window)),
+        other => other.map(|()| Ok(window)),
     }
 }
 
@@ -259,7 +263,10 @@ async fn measure(
     (ready, expected): (Option<&Ready>, Option<Confusion>),
     stored: &mut StoredPerformance,
 ) -> Result<()> {
+    let is_clear = !takes_personal(&service.config, version);
     let estimator = ready.map(|ready| &ready.estimator);
+    // Of more than two classes only the model knows every score: without it hits and misses are left.
+    let estimator = estimator.filter(|estimator| is_clear || !estimator.needs_scores());
     let window = read_outcomes(registry, log, service, (key, version), estimator).await?;
     let performance = &mut stored.performance;
     performance.labels = window.rows;

@@ -87,7 +87,7 @@ fn words(column: &FeatureDrift, voice: Voice) -> String {
 
 fn number_words(before: &Summary, after: &Summary, voice: Voice) -> String {
     let t = voice.t;
-    let (Some(old), Some(new)) = (before.mean, after.mean) else { return t.column_shape.into() };
+    let (Some(old), Some(new)) = (before.mean, after.mean) else { return t.column_values.into() };
     let (old_spread, new_spread) = (before.std.unwrap_or(0.0), after.std.unwrap_or(0.0));
     if (new - old).abs() > SIMILAR * old_spread {
         let (old, new) = voice.pair(old, new);
@@ -113,7 +113,7 @@ fn text_words(before: &Summary, after: &Summary, voice: Voice) -> String {
         let share = voice.format.percent(after.new);
         return fill(t.column_new, &[("names", &voice.list(&names)), ("share", &share)]);
     }
-    let Some((old, new)) = moved else { return t.column_same.into() };
+    let Some((old, new)) = moved else { return t.column_values.into() };
     let (before, after) = (voice.format.percent(old.share), voice.format.percent(new.share));
     fill(t.column_category, &[("value", &clip(&old.value)), ("before", &before), ("after", &after)])
 }
@@ -190,6 +190,20 @@ mod tests {
         city.after.new_categories = vec![category("Manta", 0.3)];
         assert_eq!(say(&city), "Aparecieron valores que el modelo no conoce: «Manta» (30,0 % de los casos).");
         assert_eq!(typical(&city.before, ColumnKind::Text, Voice::new(Language::Es)), "Quito 50 %");
+    }
+
+    #[test]
+    fn a_column_whose_values_are_not_told_has_changed_all_the_same() {
+        let hidden = Summary { rows: 500, ..Summary::default() };
+        for kind in [ColumnKind::Number, ColumnKind::Text] {
+            let column = FeatureDrift {
+                kind,
+                before: hidden.clone(),
+                after: hidden.clone(),
+                ..column("cédula", true)
+            };
+            assert_eq!(say(&column), "Los valores se reparten de otra manera.");
+        }
     }
 
     #[test]
