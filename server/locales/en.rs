@@ -71,6 +71,7 @@ pub(super) static EN: Texts = Texts {
     rollout_live: "Rollout under way",
 
     drift: "Changes in the data",
+    drift_few: "Too few requests arrived in this period to compare them with the training.",
     drift_none: "The data look like those of the training.",
     drift_one: "{a} changed: it no longer looks like what the model learned.",
     drift_two: "{a} and {b} changed: they no longer look like what the model learned.",
@@ -122,6 +123,7 @@ pub(super) static EN: Texts = Texts {
     fault_category: "{name} has values that the model does not know in {after} of the cases{example}.",
     fault_duplicate: "{after} of the requests arrive again; before, {before}.",
     fault_freshness: "No request arrived in the last {after} of the period.",
+    fault_silence: "No request arrived in the whole period.",
     fault_volume: "{after} requests arrived in the period, where {before} are usual.",
     fault_example: ", such as {value}",
     faults_title: "Faults of the data",

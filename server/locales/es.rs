@@ -72,6 +72,7 @@ pub(super) static ES: Texts = Texts {
     rollout_live: "Despliegue gradual en marcha",
 
     drift: "Cambios en los datos",
+    drift_few: "En este período llegaron muy pocos pedidos para compararlos con el entrenamiento.",
     drift_none: "Los datos se parecen a los del entrenamiento.",
     drift_one: "Cambió {a}: ya no se parece a lo que el modelo aprendió.",
     drift_two: "Cambiaron {a} y {b}: ya no se parecen a lo que el modelo aprendió.",
@@ -123,6 +124,7 @@ pub(super) static ES: Texts = Texts {
     fault_category: "{name} trae valores que el modelo no conoce en {after} de los casos{example}.",
     fault_duplicate: "{after} de los pedidos llegan repetidos; antes, {before}.",
     fault_freshness: "En el último {after} del período no llegó ningún pedido.",
+    fault_silence: "No llegó ningún pedido en todo el período.",
     fault_volume: "Llegaron {after} pedidos en el período, cuando lo usual son {before}.",
     fault_example: ", por ejemplo {value}",
     faults_title: "Fallas en los datos",

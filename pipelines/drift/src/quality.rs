@@ -64,7 +64,7 @@ impl Check {
 /// Something wrong with the data of a window.
 ///
 /// `before` and `after` are shares of the rows (0–1); of [`Check::Volume`] they are rows, of [`Check::Freshness`]
-/// shares of the window's length that passed after its last row.
+/// lengths of the window that passed after the last row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "QualityFault")]
 pub struct Fault {

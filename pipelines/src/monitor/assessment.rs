@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[schemars(rename = "DriftAssessment")]
 pub struct Assessment {
+    /// The window has fewer predictions than the service's policy asks for: only how they came was judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub few_rows: bool,
     /// Faults of the window's data; a season never explains them.
     pub faults: Vec<Fault>,
     /// What the season makes of the change; none when nothing changed, or where windows are shorter than a day.

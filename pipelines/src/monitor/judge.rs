@@ -14,17 +14,18 @@ use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, Registry};
 
 use super::assessment::{Assessment, SeasonReading};
+use super::flow::{flows, is_settled, latest};
 use super::history::{self, DailyHistory};
 use super::performance::{self, StoredPerformance};
 use super::season::{Source, Span, Stretch, days_of, read_season, season_of, watched_since};
-use super::verdict::{StoredVerdict, insert, latest_before, lock, previous, verdict_of};
-use super::window::{flows, is_settled, windows};
+use super::verdict::{Earlier, StoredVerdict, insert, lock, verdict_of};
+use super::window::windows;
 use super::{DAY_SECONDS, WindowKey, drift_policy, notice, personal, window_length};
 use crate::error::Result;
 
 /// Judges a window: merges the sketches of all replicas, scans the last 1, 2, 4 and 8 windows against the version's
-/// profile, says what that means, stores the verdict and raises alerts for what begins. None when the version has no
-/// profile.
+/// profile, says what that means, stores the verdict and raises alerts for what begins. Of a window with fewer rows than
+/// the policy asks for only the flow is judged. None when the version has no profile.
 pub async fn judge(
     registry: &Registry,
     log: Option<&Log>,
@@ -34,13 +35,18 @@ pub async fn judge(
     let model = ModelName::try_from(key.model.as_str())?;
     let Some(version) = registry.get_version(&model, key.version).await? else { return Ok(None) };
     let Some(profile) = registry.profile_of(&version).await? else { return Ok(None) };
-    let windows: Vec<WindowSketch> = windows(registry, key, &profile).await?.into_values().collect();
-    let policy = drift_policy(&service.config.monitor);
+    let mut windows: Vec<WindowSketch> = windows(registry, key, &profile).await?.into_values().collect();
+    let mut policy = drift_policy(&service.config.monitor);
+    let enough = service.config.monitor.min_rows;
+    if windows.last().is_none_or(|window| window.rows < enough) {
+        windows.drain(..windows.len().saturating_sub(1));
+        policy.min_rows = policy.min_rows.max(enough);
+    }
     let judged = Judged { registry, log, service, key, version, profile, windows, policy };
     let verdict = judged.scan().await?;
     let mut performance = performance::estimate(registry, log, service, key, &judged.version).await?;
     if performance.performance.rows == 0 {
-        performance.performance.rows = judged.windows.last().map_or(0, |window| window.rows);
+        performance.performance.rows = judged.rows();
     }
     let assessment = judged.assess(&verdict, &performance).await?;
     let now = registry.now();
@@ -70,15 +76,17 @@ async fn write(
     let fell_before = performance::fell_before(registry, key).await?;
     let mut tx = registry.db.begin().await?;
     lock(&mut tx, key).await?;
-    let before = latest_before(&mut tx, key).await?;
-    if before.as_ref().is_some_and(|before| before.window_start == key.window_start) {
+    let earlier = Earlier::read(&mut *tx, key).await?;
+    if earlier.latest.as_ref().is_some_and(|before| before.window_start == key.window_start) {
         tx.rollback().await?;
         return verdict_of(registry, key).await;
     }
     insert(&mut tx, &stored).await?;
-    performance::keep(&mut tx, performance).await?;
+    if performance.performance.rows > 0 {
+        performance::keep(&mut tx, performance).await?;
+    }
     let fell = (performance.fell && !fell_before).then_some(performance);
-    notice::tell(&mut tx, now, &stored, before.as_ref(), fell).await?;
+    notice::tell(&mut tx, now, &stored, &earlier, fell).await?;
     tx.commit().await?;
     Ok(Some(stored))
 }
@@ -99,6 +107,10 @@ struct Judged<'a> {
 impl Judged<'_> {
     fn end(&self) -> Micros {
         Micros(self.key.window_start.0.saturating_add(window_length(&self.service.config.monitor)))
+    }
+
+    fn rows(&self) -> u64 {
+        self.windows.last().map_or(0, |window| window.rows)
     }
 
     fn seed(&self) -> u64 {
@@ -145,6 +157,7 @@ impl Judged<'_> {
             changes: history.as_ref().map(DailyHistory::changes).unwrap_or_default(),
             faults,
             season,
+            few_rows: self.rows() < self.service.config.monitor.min_rows,
             severity: Some(severity),
             performance_fell: performance.fell,
             dollars,
@@ -166,7 +179,10 @@ impl Judged<'_> {
         let (now, earlier) = flows(self.registry, self.key, monitor).await?;
         let Some(now) = now else { return Ok(faults) };
         let of_flow = flow_faults(&earlier, now, &self.policy);
-        let settled = is_settled(self.registry, self.key, monitor).await?;
+        let start = self.key.window_start.0;
+        let latest = latest(self.registry, self.key).await?.unwrap_or(start);
+        // That none came is known: the window would not be judged otherwise.
+        let settled = self.rows() == 0 || is_settled(start, latest, monitor, self.registry.now());
         faults.extend(of_flow.into_iter().filter(|fault| settled || fault.check == Check::Duplicate));
         Ok(faults)
     }
@@ -187,7 +203,7 @@ impl Judged<'_> {
         let look = columns.filter(|column| column.drifted).map(|column| column.windows).max().unwrap_or(1);
         let span = Span { end: self.end(), length: self.service.config.monitor.window_seconds, look };
         let earlier = source.earlier_years(&calendar, days, span).await?;
-        let before = previous(self.registry, self.key).await?;
+        let before = Earlier::read(self.registry.db.pool(), self.key).await?.whole;
         let watched = before.as_ref().and_then(|before| before.assessment.season.as_ref());
         let stretch = Stretch {
             profile: &self.profile,

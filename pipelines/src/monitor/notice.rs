@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::judge::is_damage;
 use super::performance::StoredPerformance;
+use super::verdict::Earlier;
 use super::{StoredVerdict, wording};
 use crate::alert::{self, Kind, NewAlert, Severity};
 use crate::error::Result;
@@ -26,11 +27,11 @@ pub(super) async fn tell(
     tx: &mut Tx,
     now: Micros,
     stored: &StoredVerdict,
-    before: Option<&StoredVerdict>,
+    earlier: &Earlier,
     fell: Option<&StoredPerformance>,
 ) -> Result<()> {
-    let mut notices: Vec<Notice> = of_faults(stored, before).into_iter().collect();
-    notices.extend(of_changes(stored, before));
+    let mut notices: Vec<Notice> = of_faults(stored, earlier).into_iter().collect();
+    notices.extend(of_changes(stored, earlier.whole.as_ref()));
     notices.extend(fell.map(of_performance));
     send(tx, now, &stored.service, notices).await
 }
@@ -60,10 +61,11 @@ async fn send(tx: &mut Tx, now: Micros, service: &str, mut notices: Vec<Notice>)
     alert::gather(tx, now, service, rest).await
 }
 
-/// Faults that the verdict before did not have.
-fn of_faults(stored: &StoredVerdict, before: Option<&StoredVerdict>) -> Option<Notice> {
+/// Faults that the verdict before did not have; columns are looked at only where there are rows enough.
+fn of_faults(stored: &StoredVerdict, earlier: &Earlier) -> Option<Notice> {
     let is_known = |fault: &Fault| {
-        before.is_some_and(|before| {
+        let before = if fault.column.is_some() { &earlier.whole } else { &earlier.latest };
+        before.as_ref().is_some_and(|before| {
             let known = &before.assessment.faults;
             known.iter().any(|known| known.check == fault.check && known.column == fault.column)
         })

@@ -41,6 +41,7 @@ pub(super) fn fault(fault: &Fault) -> String {
             format!("«{column}» trae valores que el modelo no conoce en {after} de los casos{example}")
         }
         Check::Duplicate => format!("{after} de los pedidos llegan repetidos (antes, {before})"),
+        Check::Freshness if fault.after >= 1.0 => "no llegó ningún pedido en todo el período".to_owned(),
         Check::Freshness => format!("en el último {after} del período no llegó ningún pedido"),
         Check::Volume => {
             let count = |rows: f64| format.number(rows, 0);
@@ -164,6 +165,8 @@ mod tests {
         assert_eq!(fault(&empty), "«precio» llega vacía en 12,0 % de los casos (antes, en 0,1 %)");
         let few = of(Check::Volume, None, 1400.0, 210.0, None);
         assert_eq!(fault(&few), "llegaron 210 pedidos en el período, cuando lo usual son 1.400");
+        let silent = of(Check::Freshness, None, 0.1, 2.1, None);
+        assert_eq!(fault(&silent), "no llegó ningún pedido en todo el período");
         let odd = of(Check::Range, Some("precio"), 0.0, 0.05, Some("-3"));
         let told = faults("ventas", &[&empty, &odd]);
         assert!(

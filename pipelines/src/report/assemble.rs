@@ -207,8 +207,10 @@ async fn last_judged_run(
 /// explains or whose data are faulty, or the latest.
 fn decisive(rows: &Rows) -> Option<&StoredVerdict> {
     let told = |verdict: &&StoredVerdict| verdict.verdict.drifted || !verdict.assessment.faults.is_empty();
-    let alarm = rows.verdicts.iter().find(|verdict| verdict.drifted);
-    alarm.or_else(|| rows.verdicts.iter().find(told)).or_else(|| rows.verdicts.first())
+    let whole = |verdict: &&StoredVerdict| !verdict.assessment.few_rows;
+    let find = |is_it: &dyn Fn(&&StoredVerdict) -> bool| rows.verdicts.iter().find(is_it);
+    let alarm = find(&|verdict| verdict.drifted);
+    alarm.or_else(|| find(&told)).or_else(|| find(&whole)).or_else(|| rows.verdicts.first())
 }
 
 /// What happens if nobody does anything, where the performance does not tell.

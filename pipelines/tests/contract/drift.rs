@@ -26,6 +26,7 @@ on_both_databases!(
     answered_rows_are_learned_from,
     a_season_explains_what_the_year_before_looked_like,
     rows_that_stay_away_and_rows_sent_again_are_told,
+    windows_without_rows_are_judged_as_well,
     performance_is_estimated_and_measured_as_outcomes_come,
     values_of_personal_columns_are_never_told,
 );
@@ -108,9 +109,15 @@ async fn a_window_without_a_successor_waits_for_its_end(fixture: &Fixture) {
     store_sketch(registry, &key(fixture, 0), "one", &few).await.unwrap();
     fixture.clock.advance_seconds(10);
     assert!(monitor::due(registry, &found).await.unwrap().is_empty());
-    fixture.clock.advance_seconds(WINDOW);
-    assert!(monitor::due(registry, &found).await.unwrap().is_empty(), "too few rows");
-    store_sketch(registry, &key(fixture, -1), "one", &sketch(&profile, 0.0)).await.unwrap();
+    fixture.clock.advance_seconds(WINDOW - 10);
+    let due = monitor::due(registry, &found).await.unwrap();
+    assert_eq!(due.len(), 1);
+    let few = monitor::judge(registry, Some(&fixture.log), &found, &due[0]).await.unwrap().unwrap();
+    assert!(few.assessment.few_rows && !few.drifted);
+    assert!(few.verdict.features.iter().all(|column| column.reason.is_some()), "too few rows to compare");
+    fixture.clock.advance_seconds(10);
+    assert!(monitor::due(registry, &found).await.unwrap().is_empty());
+    store_sketch(registry, &key(fixture, -2), "one", &sketch(&profile, 0.0)).await.unwrap();
     fixture.clock.advance_seconds(4);
     let due = monitor::due(registry, &found).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -314,6 +321,56 @@ async fn rows_that_stay_away_and_rows_sent_again_are_told(fixture: &Fixture) {
     }
     assert_eq!(faults, [Check::Duplicate, Check::Volume]);
     assert_eq!((fixture.alerts("data").await, fixture.alerts("drift").await), (1, 0));
+}
+
+async fn windows_without_rows_are_judged_as_well(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    let (_, profile) = serve(fixture).await;
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let judge_due = || async {
+        let mut judged = Vec::new();
+        for key in monitor::due(registry, &found).await.unwrap() {
+            let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+            judged.push((key.window_start, verdict));
+        }
+        judged
+    };
+    for window in 0..5 {
+        let key = key(fixture, window - 4);
+        let (first_at, last_at) = (key.window_start, key.window_start.plus_seconds(WINDOW - 2));
+        store_flow(registry, &key, "one", &FlowTotal { rows: 200, repeated: 0, first_at, last_at })
+            .await
+            .unwrap();
+        let shift = if window == 4 { 2.0 } else { 0.0 };
+        store_sketch(registry, &key, "one", &sketch(&profile, shift)).await.unwrap();
+    }
+    fixture.clock.advance_seconds(WINDOW);
+    let judged = judge_due().await;
+    assert_eq!(judged.len(), 5);
+    assert!(judged[4].1.drifted && judged.iter().all(|(_, verdict)| verdict.assessment.faults.is_empty()));
+    for silent in 0..3 {
+        fixture.clock.advance_seconds(WINDOW);
+        let judged = judge_due().await;
+        assert_eq!(judged.len(), 1, "after {silent} windows without rows");
+        let verdict = &judged[0].1;
+        let checks: Vec<Check> = verdict.assessment.faults.iter().map(|fault| fault.check).collect();
+        assert_eq!(checks, [Check::Freshness, Check::Volume], "what lasts is no more usual for that");
+        assert!(verdict.assessment.few_rows && !verdict.drifted && verdict.verdict.rows == 0);
+    }
+    let told = alert::list(registry, None, &PageRequest::default()).await.unwrap().items;
+    let digest = told.iter().find(|alert| alert.kind == "digest").unwrap();
+    assert_eq!(digest.body["items"].as_array().unwrap().len(), 1, "the silence is told once");
+    // The change is still there when rows come again: it was told before.
+    let back = key(fixture, 0);
+    let (first_at, last_at) = (back.window_start, back.window_start.plus_seconds(WINDOW - 2));
+    store_flow(registry, &back, "one", &FlowTotal { rows: 200, repeated: 0, first_at, last_at })
+        .await
+        .unwrap();
+    store_sketch(registry, &back, "one", &sketch(&profile, 2.0)).await.unwrap();
+    fixture.clock.advance_seconds(WINDOW);
+    let verdicts = judge_due().await;
+    assert!(verdicts.last().unwrap().1.drifted);
+    assert_eq!(fixture.alerts("drift").await, 1);
 }
 
 /// Trains the first version of a regression with held-out rows enough for an estimator.

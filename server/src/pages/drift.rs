@@ -109,6 +109,9 @@ pub(super) fn sentence(stored: &StoredVerdict, voice: Voice) -> String {
     if let Some(told) = season.and_then(|season| meaning::season(season, voice)) {
         return told;
     }
+    if stored.assessment.few_rows {
+        return voice.t.drift_few.into();
+    }
     what_changed(&stored.verdict, voice)
 }
 
@@ -246,6 +249,14 @@ pub(super) mod tests {
         assert_eq!(level(vec![empty]), Level::Importante);
         assert_eq!(level(vec![column("a", true)]), Level::Atencion);
         assert_eq!(level(vec![column("a", false)]), Level::Normal);
+    }
+
+    #[test]
+    fn too_few_rows_are_not_called_alike() {
+        let mut few = stored(0, verdict(vec![column("a", false)]));
+        few.assessment.few_rows = true;
+        let told = sentence(&few, Voice::new(Language::Es));
+        assert!(told.contains("muy pocos pedidos"), "{told}");
     }
 
     #[test]

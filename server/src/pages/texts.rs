@@ -78,6 +78,7 @@ pub(super) struct Texts {
     // What changed in the data.
     pub(super) drift: &'static str,
     pub(super) drift_none: &'static str,
+    pub(super) drift_few: &'static str,
     pub(super) drift_one: &'static str,
     pub(super) drift_two: &'static str,
     pub(super) drift_many: [&'static str; 2],
@@ -128,6 +129,7 @@ pub(super) struct Texts {
     pub(super) fault_category: &'static str,
     pub(super) fault_duplicate: &'static str,
     pub(super) fault_freshness: &'static str,
+    pub(super) fault_silence: &'static str,
     pub(super) fault_volume: &'static str,
     pub(super) fault_example: &'static str,
     pub(super) faults_title: &'static str,

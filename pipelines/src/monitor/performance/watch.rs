@@ -143,11 +143,12 @@ pub(in crate::monitor) async fn keep(
     save(tx, stored).await
 }
 
-/// Performance had fallen in the window before already: it is told once.
+/// Performance had fallen already in the last window before whose performance is known: it is told once.
 pub(in crate::monitor) async fn fell_before(registry: &Registry, key: &WindowKey) -> Result<bool> {
-    let windows = history(registry, key, 2).await?;
-    let before = windows.iter().rev().find(|window| window.window_start < key.window_start);
-    Ok(before.is_some_and(|window| window.fell))
+    let windows = history(registry, key, WINDOWS).await?;
+    let known = |window: &&StoredPerformance| window.performance.decisive().is_some();
+    let mut before = windows.iter().rev().filter(|window| window.window_start < key.window_start);
+    Ok(before.find(known).is_some_and(|window| window.fell))
 }
 
 pub(super) fn span(service: &Service, key: &WindowKey) -> (Micros, Micros) {

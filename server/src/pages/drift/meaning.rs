@@ -21,6 +21,7 @@ pub(super) fn fault(fault: &Fault, voice: Voice) -> String {
         Check::Range => t.fault_range,
         Check::Category => t.fault_category,
         Check::Duplicate => t.fault_duplicate,
+        Check::Freshness if fault.after >= 1.0 => t.fault_silence,
         Check::Freshness => t.fault_freshness,
         Check::Volume => t.fault_volume,
     };
@@ -127,6 +128,14 @@ mod tests {
         assert!(season(&reading(SeasonalVerdict::Steady), voice).is_none());
         let english = season(&reading(SeasonalVerdict::Alarm), Voice::new(Language::En)).unwrap();
         assert!(english.starts_with("It is not the season"), "{english}");
+    }
+
+    #[test]
+    fn a_period_without_any_request_is_told_as_that() {
+        let of = |after| Fault { check: Check::Freshness, column: None, before: 0.1, after, example: None };
+        let voice = Voice::new(Language::Es);
+        assert_eq!(fault(&of(2.1), voice), "No llegó ningún pedido en todo el período.");
+        assert_eq!(fault(&of(0.4), voice), "En el último 40,0 % del período no llegó ningún pedido.");
     }
 
     #[test]
