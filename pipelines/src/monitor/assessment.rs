@@ -50,6 +50,9 @@ pub struct SeasonReading {
     /// The stretch of an earlier year that it was compared with, both days included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_with: Option<(Date, Date)>,
+    /// The last day of the first window in which the change was there and nothing explained it; kept while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Date>,
     /// Where the rows of that stretch are from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SeasonSource>,

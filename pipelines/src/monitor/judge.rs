@@ -17,7 +17,7 @@ use super::assessment::{Assessment, SeasonReading};
 use super::flow::{flows, is_settled, latest};
 use super::history::{self, DailyHistory};
 use super::performance::{self, StoredPerformance};
-use super::season::{Source, Span, Stretch, days_of, read_season, season_of, watched_since};
+use super::season::{Source, Span, Stretch, days_of, history_of, read_season, season_of};
 use super::verdict::{Earlier, StoredVerdict, insert, lock, verdict_of};
 use super::window::windows;
 use super::{DAY_SECONDS, WindowKey, drift_policy, notice, personal, window_length};
@@ -204,7 +204,7 @@ impl Judged<'_> {
         let span = Span { end: self.end(), length: self.service.config.monitor.window_seconds, look };
         let earlier = source.earlier_years(&calendar, days, span).await?;
         let before = Earlier::read(self.registry.db.pool(), self.key).await?.whole;
-        let watched = before.as_ref().and_then(|before| before.assessment.season.as_ref());
+        let (since, alarmed) = history_of(verdict, before.as_ref());
         let stretch = Stretch {
             profile: &self.profile,
             windows: &self.windows,
@@ -212,7 +212,8 @@ impl Judged<'_> {
             policy: &self.policy,
             days,
             season: season_of(&calendar, days),
-            watched_since: watched_since(watched),
+            since,
+            alarmed,
             fault_or_loss,
             seed: self.seed(),
         };

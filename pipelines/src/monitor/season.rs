@@ -21,6 +21,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::assessment::{ColumnLikeness, SeasonReading, SeasonSource};
 use super::rows::{count, each_logged, load_model, within};
+use super::verdict::StoredVerdict;
 use crate::error::{Error, Result};
 use crate::pipeline;
 
@@ -42,8 +43,10 @@ pub struct Stretch<'a> {
     pub days: (Date, Date),
     /// The yearly season that the window lies in.
     pub season: Option<Event>,
-    /// Since when a change without an earlier year is watched.
-    pub watched_since: Option<Date>,
+    /// Since when the change is there, if it was there before.
+    pub since: Option<Date>,
+    /// The window before raised an alarm about a column that still differs.
+    pub alarmed: bool,
     /// The data are faulty or performance fell: no season explains that.
     pub fault_or_loss: bool,
     /// Seed of what chance makes of distances.
@@ -96,12 +99,19 @@ pub fn read_season(stretch: &Stretch<'_>, earlier: &[EarlierYear]) -> SeasonRead
         season: year.map(|year| year.counterpart.event).or(stretch.season),
         size: strongest.map_or(0.0, |(_, column)| column.likeness.from_training),
         size_last_year: strongest.map(|(_, column)| column.likeness.last_year),
-        watched_since: stretch.watched_since,
+        since: stretch.since,
+        alarmed: stretch.alarmed,
         today: stretch.days.1,
         fault_or_loss: stretch.fault_or_loss,
     });
+    let since = match verdict {
+        SeasonalVerdict::Watched { since, .. } => Some(since),
+        SeasonalVerdict::Alarm => Some(stretch.since.unwrap_or(stretch.days.1)),
+        SeasonalVerdict::Steady | SeasonalVerdict::Expected { .. } => None,
+    };
     SeasonReading {
         verdict,
+        since,
         compared_with: year.map(|year| (year.counterpart.from, year.counterpart.to)),
         source: year.map(|year| year.source),
         rows: year.and_then(|year| year.windows.last()).map_or(0, |window| window.rows),
@@ -300,12 +310,19 @@ impl Span {
     }
 }
 
-/// Since when the change is watched, as an earlier verdict says.
-pub(super) fn watched_since(reading: Option<&SeasonReading>) -> Option<Date> {
-    match reading?.verdict {
-        SeasonalVerdict::Watched { since, .. } => Some(since),
-        _ => None,
-    }
+/// Since when a change is there, and whether it was an alarm, as the window before says. Of columns that did not differ
+/// then it says nothing.
+pub(super) fn history_of(verdict: &DriftVerdict, before: Option<&StoredVerdict>) -> (Option<Date>, bool) {
+    let differs = |verdict: &DriftVerdict, name: &str| {
+        let mut columns = verdict.features.iter().chain(&verdict.prediction);
+        columns.any(|column| column.drifted && column.name == name)
+    };
+    let lasts = |before: &&StoredVerdict| {
+        let mut columns = verdict.features.iter().chain(&verdict.prediction);
+        columns.any(|column| column.drifted && differs(&before.verdict, &column.name))
+    };
+    let Some(before) = before.filter(lasts) else { return (None, false) };
+    (before.assessment.season.as_ref().and_then(|reading| reading.since), before.drifted)
 }
 
 #[cfg(test)]

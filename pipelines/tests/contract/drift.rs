@@ -25,6 +25,7 @@ on_both_databases!(
     a_report_tells_what_happened,
     answered_rows_are_learned_from,
     a_season_explains_what_the_year_before_looked_like,
+    a_change_that_outlasts_its_season_is_told_once,
     rows_that_stay_away_and_rows_sent_again_are_told,
     windows_without_rows_are_judged_as_well,
     performance_is_estimated_and_measured_as_outcomes_come,
@@ -300,6 +301,34 @@ async fn a_season_explains_what_the_year_before_looked_like(fixture: &Fixture) {
     registry.put_calendar(&actor(), own.clone(), "decreto").await.unwrap();
     assert_eq!(registry.calendar().await.unwrap().calendar, own);
     assert_eq!(registry.verify_audit().await.unwrap().broken_at, None);
+}
+
+async fn a_change_that_outlasts_its_season_is_told_once(fixture: &Fixture) {
+    const WEEK: i64 = 7 * 86_400;
+    // Thursday 1 December 2022, 0:00 UTC; there are no rows of an earlier year.
+    let december = Micros(1_669_852_800_000_000);
+    let registry = &fixture.registry;
+    let (_, profile) = serve(fixture).await;
+    let mut config = ServiceConfig::of_model(model("ventas"));
+    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
+    registry.put_service(&actor(), &service(), config, "").await.unwrap();
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let mut alarms = Vec::new();
+    for week in 0..4 {
+        let key = WindowKey {
+            service: "ventas".into(),
+            model: "ventas".into(),
+            version: 1,
+            window_start: december.plus_seconds(week * WEEK),
+        };
+        store_sketch(registry, &key, "one", &sketch(&profile, 2.0)).await.unwrap();
+        let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+        let season = verdict.assessment.season.unwrap();
+        assert_eq!(season.since, Some(jiff::civil::date(2022, 12, 7)), "{:?}", season.verdict);
+        alarms.push(verdict.drifted);
+    }
+    assert_eq!(alarms, [false, false, true, true], "watched for 14 days, then an alarm that stays one");
+    assert_eq!(fixture.alerts("drift").await, 1);
 }
 
 async fn rows_that_stay_away_and_rows_sent_again_are_told(fixture: &Fixture) {

@@ -109,6 +109,7 @@ mod tests {
         SeasonReading {
             verdict,
             compared_with: Some((date(2025, 12, 17), date(2025, 12, 23))),
+            since: None,
             source: None,
             rows: 300,
             columns: Vec::new(),
