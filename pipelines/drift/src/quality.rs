@@ -81,3 +81,10 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
 }
+
+impl Fault {
+    /// It makes answers wrong whatever the model: never a season, always important.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.check, Check::Missing | Check::Type | Check::Range)
+    }
+}

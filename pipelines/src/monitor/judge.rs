@@ -133,7 +133,7 @@ impl Judged<'_> {
 
     async fn assess(&self, verdict: &DriftVerdict, performance: &StoredPerformance) -> Result<Assessment> {
         let faults = self.faults(verdict).await?;
-        let data_fault = faults.iter().any(is_damage);
+        let data_fault = faults.iter().any(Fault::is_damage);
         let changed = verdict.drifted || verdict.missing_changed;
         let dollars = performance.performance.value.map_or(0.0, |value| value.weekly_loss.dollars.max(0.0));
         let season = if verdict.drifted && self.has_days() {
@@ -237,11 +237,6 @@ impl Judged<'_> {
 fn group_of(config: &ServiceConfig) -> Option<&str> {
     let key = config.key_field.as_ref().filter(|key| !config.personal.contains(key));
     config.groups.as_ref().map(|groups| &groups.column).or(key).map(String::as_str)
-}
-
-/// A fault that makes answers wrong whatever the model: never a season, always important.
-pub(super) fn is_damage(fault: &Fault) -> bool {
-    matches!(fault.check, Check::Missing | Check::Type | Check::Range)
 }
 
 fn missing(column: &FeatureDrift) -> Fault {

@@ -7,7 +7,6 @@ use chasqui_registry::Micros;
 use chasqui_registry::db::Tx;
 use serde_json::{Value, json};
 
-use super::judge::is_damage;
 use super::performance::StoredPerformance;
 use super::verdict::Earlier;
 use super::{StoredVerdict, wording};
@@ -74,7 +73,7 @@ fn of_faults(stored: &StoredVerdict, earlier: &Earlier) -> Option<Notice> {
     if new.is_empty() {
         return None;
     }
-    let (gravity, severity) = if new.iter().any(|fault| is_damage(fault)) {
+    let (gravity, severity) = if new.iter().any(|fault| fault.is_damage()) {
         (Gravity::Important, Severity::Importante)
     } else {
         (Gravity::Attention, Severity::Atencion)

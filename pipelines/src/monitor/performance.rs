@@ -18,7 +18,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use estimator::{Estimator, Reference};
-pub(super) use outlook::is_loss;
 pub use store::{StoredPerformance, of_window, windows};
 pub use watch::{estimate, refresh, stale};
 pub(super) use watch::{fell_before, keep};
@@ -47,6 +46,13 @@ pub struct Figure {
     /// It lies outside the thresholds, for the worse.
     #[serde(default)]
     pub fell: bool,
+}
+
+impl Figure {
+    /// A larger value is worse.
+    pub fn is_loss(&self) -> bool {
+        matches!(self.measure.as_str(), "mean_absolute" | "root_mean_squared")
+    }
 }
 
 /// What the answers of a window are worth.

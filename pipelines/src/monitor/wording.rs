@@ -123,7 +123,7 @@ pub(super) fn performance(stored: &StoredPerformance) -> String {
 
 fn figure_in_words(figure: &Figure, estimated: bool) -> String {
     let format = Format::new(Language::Es);
-    let is_share = !super::performance::is_loss(figure);
+    let is_share = !figure.is_loss();
     let show = |value: f64| if is_share { format.number(value * 100.0, 0) } else { format.plain(value) };
     let (now, low, high) = (show(figure.value), show(figure.lower), show(figure.upper));
     let before = figure.reference.map(show);

@@ -5,7 +5,7 @@ mod column;
 mod meaning;
 pub(super) mod page;
 
-use chasqui_drift::quality::{Check, Fault};
+use chasqui_drift::quality::Fault;
 use chasqui_drift::{DriftVerdict, FeatureDrift};
 use chasqui_pipelines::monitor::StoredVerdict;
 use chasqui_report::{Level, fill};
@@ -90,9 +90,8 @@ fn column_view(stored: &StoredVerdict, column: &FeatureDrift, voice: Voice) -> C
 /// The level that a verdict alone gives: faulty data are important, a change is to be reviewed, and one that the season
 /// explains is for information.
 pub(super) fn level(stored: &StoredVerdict) -> Level {
-    let damaged = |fault: &Fault| matches!(fault.check, Check::Missing | Check::Type | Check::Range);
     let faults = &stored.assessment.faults;
-    if stored.verdict.missing_changed || faults.iter().any(damaged) {
+    if stored.verdict.missing_changed || faults.iter().any(Fault::is_damage) {
         Level::Importante
     } else if stored.drifted || !faults.is_empty() {
         Level::Atencion
