@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use assessment::{Assessment, ChangeInterval, ColumnChange, ColumnLikeness, SeasonReading, SeasonSource};
 pub use flow::{FlowTotal, store_flow};
-pub use history::{DailyHistory, Signal, Watch};
+pub use history::{DailyHistory, MOST_GROUPS, Signal, Watch};
 pub use judge::judge;
 pub use season::{EarlierYear, Stretch, read_season};
 pub use verdict::{StoredVerdict, verdict_of, verdicts};

@@ -138,6 +138,7 @@ pub(super) static EN: Texts = Texts {
     kind_recurring: "It comes and goes every {days} days.",
     kind_unknown: "It cannot be told yet whether it came from one day to the next or slowly.",
     kind_between: " (between {a} and {b})",
+    groups_too_many: "There are more than {most} groups: it is not looked at in which of them the change shows.",
     kind_groups: "It shows above all in {names}.",
     changes_page: "See every column, with its history",
     changes_title: "Changes in the data, and performance",

@@ -139,6 +139,7 @@ pub(super) static ES: Texts = Texts {
     kind_recurring: "Va y viene cada {days} días.",
     kind_unknown: "Todavía no se puede distinguir si fue de un día para otro o poco a poco.",
     kind_between: " (entre el {a} y el {b})",
+    groups_too_many: "Hay más de {most} grupos: no se mira en cuáles se nota el cambio.",
     kind_groups: "Se nota sobre todo en {names}.",
     changes_page: "Ver cada columna, con su historia",
     changes_title: "Cambios en los datos y desempeño",

@@ -23,6 +23,9 @@ pub struct Assessment {
     pub season: Option<SeasonReading>,
     /// Kind and date of each column that changed, in the verdict's order.
     pub changes: Vec<ColumnChange>,
+    /// There are more than 500 groups: none was followed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_many_groups: bool,
     /// What changed together, the gravest first.
     pub incidents: Vec<Incident>,
     /// How much a person must care.

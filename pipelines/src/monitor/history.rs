@@ -21,8 +21,8 @@ use crate::error::Result;
 
 /// Days before the window that are looked at: twelve weeks.
 const DAYS_BEFORE: i64 = 84;
-/// Groups followed; more are no groups but entities without a past.
-const MOST_GROUPS: usize = 500;
+/// More groups than this are no groups but entities without a past: none is followed.
+pub const MOST_GROUPS: usize = 500;
 /// Columns followed, the strongest.
 const MOST_COLUMNS: usize = 24;
 const DAY_MICROS: i64 = 86_400 * Micros::PER_SECOND;
@@ -82,6 +82,7 @@ pub struct DailyHistory {
     window: usize,
     columns: Vec<Vec<Mean>>,
     groups: Vec<BTreeMap<String, Vec<Mean>>>,
+    has_too_many_groups: bool,
     pairs: Pairs,
 }
 
@@ -95,7 +96,8 @@ impl DailyHistory {
         let columns = vec![vec![Mean::default(); days]; watches.len()];
         let groups = vec![BTreeMap::new(); watches.len()];
         let pairs = Pairs::new(watches.len());
-        Self { watches, first: last - days as i64 + 1, days, window, columns, groups, pairs }
+        let first = last - days as i64 + 1;
+        Self { watches, first, days, window, columns, groups, has_too_many_groups: false, pairs }
     }
 
     /// Adds a row: a number for every followed column in their order (NaN when it has none), and its group.
@@ -107,7 +109,12 @@ impl DailyHistory {
             let Some(means) = self.columns.get_mut(column) else { return };
             means[day].add(*value);
             let (Some(group), Some(groups)) = (group, self.groups.get_mut(column)) else { continue };
+            if self.has_too_many_groups {
+                continue;
+            }
             if !groups.contains_key(group) && groups.len() >= MOST_GROUPS {
+                self.has_too_many_groups = true;
+                self.groups.iter_mut().for_each(BTreeMap::clear);
                 continue;
             }
             groups.entry(group.to_owned()).or_insert_with(|| vec![Mean::default(); self.days])[day]
@@ -121,6 +128,11 @@ impl DailyHistory {
     /// Kind, date and groups of every followed column.
     pub fn changes(&self) -> Vec<ColumnChange> {
         (0..self.watches.len()).map(|column| self.change(column)).collect()
+    }
+
+    /// There are more groups than are followed.
+    pub fn has_too_many_groups(&self) -> bool {
+        self.has_too_many_groups
     }
 
     /// Correlations of the followed columns in the rows before the window, as triples of two places and a correlation.
@@ -349,6 +361,24 @@ mod tests {
         assert_eq!(change.began.unwrap().on, date(2016, 4, 18), "{change:?}");
         assert_eq!(change.groups[0].name, "T4", "{:?}", change.groups);
         assert!(change.groups[0].beside_others < 0.0);
+    }
+
+    #[test]
+    fn more_groups_than_are_followed_are_told_of_and_not_named() {
+        let mut history = DailyHistory::new(vec![watch("nivel"), watch("precio")], END, 7);
+        for back in (1..=60).rev() {
+            for store in 0..10 {
+                let wave = ((back * 7 + store * 3) % 10) as f64 * 0.005;
+                let jump = if back <= 3 && store != 4 { 0.5 } else { 0.0 };
+                history.add(noon(back), &[1.0 + wave + jump, 1.0], Some(&format!("T{store}")));
+            }
+        }
+        assert!(!history.has_too_many_groups() && !history.changes()[0].groups.is_empty());
+        for customer in 0..MOST_GROUPS {
+            history.add(noon(1), &[1.0, 1.0], Some(&format!("C{customer}")));
+        }
+        assert!(history.has_too_many_groups());
+        assert!(history.changes().iter().all(|change| change.groups.is_empty()));
     }
 
     #[test]

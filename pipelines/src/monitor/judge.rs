@@ -155,6 +155,7 @@ impl Judged<'_> {
         Ok(Assessment {
             incidents: grouped(verdict, history.as_ref(), severity, dollars),
             changes: history.as_ref().map(DailyHistory::changes).unwrap_or_default(),
+            too_many_groups: history.as_ref().is_some_and(DailyHistory::has_too_many_groups),
             faults,
             season,
             few_rows: self.rows() < self.service.config.monitor.min_rows,

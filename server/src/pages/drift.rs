@@ -25,6 +25,8 @@ pub(super) struct DriftView {
     pub(super) faults: Vec<String>,
     /// What the season makes of the change.
     pub(super) season: Option<String>,
+    /// Why no groups are named.
+    pub(super) groups: Option<String>,
     /// The stretch of time and its rows.
     pub(super) window: String,
     /// Columns that changed, the strongest first.
@@ -53,6 +55,7 @@ impl DriftView {
             sentence: sentence(stored, voice),
             faults: stored.assessment.faults.iter().map(|fault| meaning::fault(fault, voice)).collect(),
             season: stored.assessment.season.as_ref().and_then(|season| meaning::season(season, voice)),
+            groups: stored.assessment.too_many_groups.then(|| meaning::too_many_groups(voice)),
             window: voice.many_with(
                 voice.t.drift_window,
                 verdict.windows,

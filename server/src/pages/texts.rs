@@ -145,6 +145,7 @@ pub(super) struct Texts {
     pub(super) kind_unknown: &'static str,
     pub(super) kind_between: &'static str,
     pub(super) kind_groups: &'static str,
+    pub(super) groups_too_many: &'static str,
     pub(super) changes_page: &'static str,
     pub(super) changes_title: &'static str,
     pub(super) column_trend: &'static str,

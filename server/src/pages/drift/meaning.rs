@@ -3,7 +3,7 @@
 use chasqui_drift::calendar::{Event, SeasonalVerdict};
 use chasqui_drift::kind::ChangeKind;
 use chasqui_drift::quality::{Check, Fault};
-use chasqui_pipelines::monitor::{ColumnChange, SeasonReading};
+use chasqui_pipelines::monitor::{ColumnChange, MOST_GROUPS, SeasonReading};
 use chasqui_report::fill;
 use jiff::civil::Date;
 
@@ -64,6 +64,12 @@ pub(super) fn season(reading: &SeasonReading, voice: Voice) -> Option<String> {
             Some(fill(t.season_watched, &[("event", event.name()), ("since", &since)]))
         }
     }
+}
+
+/// That there are more groups than are looked at.
+pub(super) fn too_many_groups(voice: Voice) -> String {
+    let most = voice.format.number(MOST_GROUPS as f64, 0);
+    fill(voice.t.groups_too_many, &[("most", &most)])
 }
 
 /// Of which kind a column's change is, since when, and where it shows.
@@ -137,6 +143,12 @@ mod tests {
         let voice = Voice::new(Language::Es);
         assert_eq!(fault(&of(2.1), voice), "No llegó ningún pedido en todo el período.");
         assert_eq!(fault(&of(0.4), voice), "En el último 40,0 % del período no llegó ningún pedido.");
+    }
+
+    #[test]
+    fn groups_without_a_past_are_told_of() {
+        let told = too_many_groups(Voice::new(Language::Es));
+        assert_eq!(told, "Hay más de 500 grupos: no se mira en cuáles se nota el cambio.");
     }
 
     #[test]
