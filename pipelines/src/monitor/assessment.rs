@@ -1,6 +1,6 @@
 //! What a verdict means, as it is kept beside it.
 
-use chasqui_drift::calendar::SeasonalVerdict;
+use chasqui_drift::calendar::{Event, SeasonalVerdict};
 use chasqui_drift::decision::{Incident, Severity};
 use chasqui_drift::groups::GroupShift;
 use chasqui_drift::kind::ChangeDescription;
@@ -37,11 +37,24 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// The change is what the season explains, or is watched because its season has no earlier year.
+    /// An earlier year explains the change.
     pub fn is_explained(&self) -> bool {
-        self.season.as_ref().is_some_and(|season| {
-            matches!(season.verdict, SeasonalVerdict::Expected { .. } | SeasonalVerdict::Watched { .. })
-        })
+        let verdict = self.season.as_ref().map(|season| season.verdict);
+        matches!(verdict, Some(SeasonalVerdict::Expected { .. }))
+    }
+
+    /// The season may explain the change, but there is no earlier year to say so.
+    pub fn is_watched(&self) -> bool {
+        let verdict = self.season.as_ref().map(|season| season.verdict);
+        matches!(verdict, Some(SeasonalVerdict::Watched { .. }))
+    }
+
+    /// The season that the change is part of, when it is much stronger than the year before.
+    pub fn stronger_season(&self) -> Option<Event> {
+        match self.season.as_ref()?.verdict {
+            SeasonalVerdict::Expected { event, notice: true } => Some(event),
+            _ => None,
+        }
     }
 }
 
@@ -111,4 +124,29 @@ pub struct ChangeInterval {
     pub earliest: Date,
     /// Its last day.
     pub latest: Date,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_watched_is_not_explained() {
+        let of = |verdict| {
+            let season = SeasonReading {
+                verdict,
+                compared_with: None,
+                since: None,
+                source: None,
+                rows: 0,
+                columns: Vec::new(),
+            };
+            Assessment { season: Some(season), ..Assessment::default() }
+        };
+        let watched = of(SeasonalVerdict::Watched { event: Event::Carnaval, since: Date::MIN });
+        assert!(watched.is_watched() && !watched.is_explained());
+        let stronger = of(SeasonalVerdict::Expected { event: Event::Carnaval, notice: true });
+        assert!(stronger.is_explained() && stronger.stronger_season() == Some(Event::Carnaval));
+        assert_eq!(of(SeasonalVerdict::Alarm).stronger_season(), None);
+    }
 }

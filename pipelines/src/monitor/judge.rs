@@ -57,7 +57,8 @@ pub async fn judge(
         version: key.version,
         window_start: key.window_start,
         window_end: judged.end(),
-        drifted: verdict.missing_changed || (verdict.drifted && !assessment.is_explained()),
+        drifted: verdict.missing_changed
+            || (verdict.drifted && !assessment.is_explained() && !assessment.is_watched()),
         verdict,
         assessment,
         created_at: now,

@@ -31,6 +31,7 @@ pub(super) async fn tell(
 ) -> Result<()> {
     let mut notices: Vec<Notice> = of_faults(stored, earlier).into_iter().collect();
     notices.extend(of_changes(stored, earlier.whole.as_ref()));
+    notices.extend(of_season(stored, earlier.whole.as_ref()));
     notices.extend(fell.map(of_performance));
     send(tx, now, &stored.service, notices).await
 }
@@ -125,6 +126,29 @@ fn of_changes<'a>(
             title: wording::change(stored, incident),
             body: facts(stored, json!({ "features": features(stored, incident), "incident": incident })),
             dedup_key: key("drift", stored, incident.columns.first().map_or("", String::as_str)),
+        },
+    })
+}
+
+/// A season that is much stronger than the year before, where the verdict before did not say so.
+fn of_season(stored: &StoredVerdict, before: Option<&StoredVerdict>) -> Option<Notice> {
+    let event = stored.assessment.stronger_season()?;
+    if before.is_some_and(|before| before.assessment.stronger_season() == Some(event)) {
+        return None;
+    }
+    Some(Notice {
+        incident: Incident {
+            columns: vec!["season".to_owned()],
+            priority: stored.assessment.dollars,
+            severity: Gravity::Attention,
+        },
+        alert: NewAlert {
+            service: stored.service.clone(),
+            kind: Kind::Drift,
+            severity: Severity::Atencion,
+            title: wording::season(&stored.service, event),
+            body: facts(stored, json!({ "season": stored.assessment.season })),
+            dedup_key: key("season", stored, ""),
         },
     })
 }

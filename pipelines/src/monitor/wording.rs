@@ -1,5 +1,6 @@
 //! The Spanish sentences of alerts about data and performance: no names of tests, figures as in Ecuador.
 
+use chasqui_drift::calendar::Event;
 use chasqui_drift::decision::Incident;
 use chasqui_drift::kind::ChangeKind;
 use chasqui_drift::quality::{Check, Fault};
@@ -73,6 +74,15 @@ pub(super) fn change(stored: &StoredVerdict, incident: &Incident) -> String {
         title.extend(places(change).map(|places| format!(" {places}")));
     }
     title
+}
+
+/// That a season is much stronger than the year before.
+pub(super) fn season(service: &str, event: Event) -> String {
+    let season = match event {
+        Event::MismasFechas => "en las mismas semanas del año anterior".to_owned(),
+        event => format!("el año anterior por la misma temporada ({})", event.name()),
+    };
+    format!("Los datos de «{service}» cambiaron como {season}, pero esta vez con mucha más fuerza.")
 }
 
 fn change_of<'a>(assessment: &'a Assessment, column: &str) -> Option<&'a ColumnChange> {
@@ -176,6 +186,15 @@ mod tests {
         assert!(told.ends_with("en 5,0 % de los casos, por ejemplo «-3»."), "{told}");
         let many = faults("ventas", &[&empty, &odd, &few, &few, &few]);
         assert!(many.ends_with("; y 2 fallas más."), "{many}");
+    }
+
+    #[test]
+    fn a_stronger_season_is_told_with_its_name() {
+        assert_eq!(
+            season("ventas", Event::Carnaval),
+            "Los datos de «ventas» cambiaron como el año anterior por la misma temporada (Carnaval), pero esta vez con \
+             mucha más fuerza."
+        );
     }
 
     #[test]

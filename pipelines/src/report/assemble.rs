@@ -215,15 +215,17 @@ fn decisive(rows: &Rows) -> Option<&StoredVerdict> {
 
 /// What happens if nobody does anything, where the performance does not tell.
 fn quiet(facts: &Facts) -> Inaction {
-    let calm = facts.change != ChangeFact::Confirmed && facts.performance != PerformanceFact::LossLikely;
+    let explained = matches!(facts.change, ChangeFact::None | ChangeFact::Seasonal);
+    let calm = explained && facts.performance != PerformanceFact::LossLikely;
     if calm { Inaction::NoConsequence } else { Inaction::Unknown }
 }
 
 fn change_fact(verdict: &StoredVerdict) -> ChangeFact {
-    match (verdict.verdict.drifted, verdict.assessment.is_explained()) {
-        (false, _) => ChangeFact::None,
-        (true, true) => ChangeFact::Seasonal,
-        (true, false) => ChangeFact::Confirmed,
+    match &verdict.assessment {
+        _ if !verdict.verdict.drifted => ChangeFact::None,
+        assessment if assessment.is_explained() => ChangeFact::Seasonal,
+        assessment if assessment.is_watched() => ChangeFact::Watched,
+        _ => ChangeFact::Confirmed,
     }
 }
 
@@ -346,6 +348,9 @@ fn action(rows: &Rows, facts: &Facts, verdict: Option<&StoredVerdict>) -> Action
                 rows.retraining_cost(),
             )
         };
+    }
+    if facts.change == ChangeFact::Watched {
+        return Action::Review;
     }
     if rows.traffic.predictions > 0 && rows.traffic.outcomes == 0 {
         return Action::SendOutcomes { per_week: OUTCOMES_PER_WEEK };

@@ -90,13 +90,13 @@ fn column_view(stored: &StoredVerdict, column: &FeatureDrift, voice: Voice) -> C
     view
 }
 
-/// The level that a verdict alone gives: faulty data are important, a change is to be reviewed, and one that the season
-/// explains is for information.
+/// The level that a verdict alone gives: faulty data are important, a change is to be reviewed and so is one that is
+/// watched, and one that the season explains is for information.
 pub(super) fn level(stored: &StoredVerdict) -> Level {
     let faults = &stored.assessment.faults;
     if stored.verdict.missing_changed || faults.iter().any(Fault::is_damage) {
         Level::Importante
-    } else if stored.drifted || !faults.is_empty() {
+    } else if stored.drifted || stored.assessment.is_watched() || !faults.is_empty() {
         Level::Atencion
     } else if stored.verdict.drifted {
         Level::Esperado
@@ -107,7 +107,8 @@ pub(super) fn level(stored: &StoredVerdict) -> Level {
 
 /// What changed, in a sentence or two; what the season explains is told as that.
 pub(super) fn sentence(stored: &StoredVerdict, voice: Voice) -> String {
-    let season = stored.assessment.season.as_ref().filter(|_| stored.assessment.is_explained());
+    let is_of_season = stored.assessment.is_explained() || stored.assessment.is_watched();
+    let season = stored.assessment.season.as_ref().filter(|_| is_of_season);
     if let Some(told) = season.and_then(|season| meaning::season(season, voice)) {
         return told;
     }
@@ -161,8 +162,9 @@ fn importance(column: &FeatureDrift) -> f64 {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use chasqui_drift::calendar::{Event, SeasonalVerdict};
     use chasqui_drift::{Bin, ColumnKind, Summary};
-    use chasqui_pipelines::monitor::Assessment;
+    use chasqui_pipelines::monitor::{Assessment, SeasonReading};
     use chasqui_registry::Micros;
     use chasqui_report::Language;
 
@@ -259,6 +261,27 @@ pub(super) mod tests {
         few.assessment.few_rows = true;
         let told = sentence(&few, Voice::new(Language::Es));
         assert!(told.contains("muy pocos pedidos"), "{told}");
+    }
+
+    #[test]
+    fn what_is_watched_is_to_be_reviewed_and_what_a_season_explains_is_not() {
+        let of = |season| {
+            let reading = SeasonReading {
+                verdict: season,
+                compared_with: None,
+                since: None,
+                source: None,
+                rows: 0,
+                columns: Vec::new(),
+            };
+            let mut stored = stored(0, verdict(vec![column("a", true)]));
+            stored.drifted = false;
+            stored.assessment.season = Some(reading);
+            level(&stored)
+        };
+        let since = jiff::civil::date(2026, 2, 14);
+        assert_eq!(of(SeasonalVerdict::Watched { event: Event::Carnaval, since }), Level::Atencion);
+        assert_eq!(of(SeasonalVerdict::Expected { event: Event::Carnaval, notice: false }), Level::Esperado);
     }
 
     #[test]
