@@ -49,16 +49,17 @@ async fn send(tx: &mut Tx, now: Micros, service: &str, mut notices: Vec<Notice>)
     let sent = alert::sent_since(tx, service, now.plus_seconds(-WEEK_SECONDS)).await?;
     let incidents = notices.iter().map(|notice| notice.incident.clone()).collect();
     let dispatched = dispatch(incidents, Budget::of_week(sent));
+    let mut rest = Vec::new();
     for incident in &dispatched.alerts {
-        if let Some(place) = notices.iter().position(|notice| notice.incident == *incident) {
-            alert::raise(tx, now, &notices.swap_remove(place).alert).await?;
+        let Some(place) = notices.iter().position(|notice| notice.incident == *incident) else { continue };
+        let Notice { alert, .. } = notices.swap_remove(place);
+        // What was raised under its key before has more to say now.
+        if !alert::raise(tx, now, &alert).await? {
+            rest.push(alert);
         }
     }
-    let rest: Vec<Value> = notices
-        .into_iter()
-        .map(|notice| json!({ "kind": notice.alert.kind, "title": notice.alert.title, "body": notice.alert.body }))
-        .collect();
-    alert::gather(tx, now, service, rest).await
+    rest.extend(notices.into_iter().map(|notice| notice.alert));
+    alert::gather(tx, now, service, &rest).await
 }
 
 /// Faults that the verdict before did not have; columns are looked at only where there are rows enough.

@@ -388,6 +388,7 @@ async fn windows_without_rows_are_judged_as_well(fixture: &Fixture) {
     }
     let told = alert::list(registry, None, &PageRequest::default()).await.unwrap().items;
     let digest = told.iter().find(|alert| alert.kind == "digest").unwrap();
+    assert_eq!(digest.severity, "atencion", "as serious as what it holds");
     assert_eq!(digest.body["items"].as_array().unwrap().len(), 1, "the silence is told once");
     // The change is still there when rows come again: it was told before.
     let back = key(fixture, 0);
@@ -434,7 +435,7 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     rows.rows = 300;
     store_sketch(registry, &start, "one", &rows).await.unwrap();
     monitor::judge(registry, Some(&fixture.log), &found, &start).await.unwrap().unwrap();
-    let stored = performance::of_window(registry, &start).await.unwrap().unwrap();
+    let stored = performance::of_window(registry.db.pool(), &start).await.unwrap().unwrap();
     let estimate = &stored.performance.estimated[0];
     assert_eq!((estimate.measure.as_str(), stored.performance.labels), ("mean_absolute", 0));
     let (usual, accepted) = (estimate.thresholds.unwrap(), estimate.reference.unwrap());
@@ -458,13 +459,17 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     fixture.clock.advance_seconds(1);
     let stale = performance::stale(registry, &found, &next).await.unwrap();
     assert_eq!(stale, std::slice::from_ref(&start));
-    let measured = performance::refresh(registry, Some(&fixture.log), &found, &start).await.unwrap().unwrap();
+    // Two workers measure it at once.
+    let refresh = || performance::refresh(registry, Some(&fixture.log), &found, &start);
+    let (measured, other) = tokio::join!(refresh(), refresh());
+    let measured = measured.unwrap().unwrap();
+    assert_eq!(other.unwrap().unwrap(), measured);
     assert!(measured.fell && measured.performance.labels == 300);
     assert!((measured.performance.realized[0].value - 5.0).abs() < 1e-6);
     assert!(measured.performance.reconciliation.unwrap().contradicted);
     let value = measured.performance.value.unwrap();
     assert!((value.per_prediction + 10.0).abs() < 1e-6 && value.weekly_loss.dollars > 0.0, "{value:?}");
-    assert_eq!(fixture.alerts("performance").await, 1);
+    assert_eq!((fixture.alerts("performance").await, fixture.alerts("digest").await), (1, 0));
     fixture.clock.advance_seconds(10);
     assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty(), "nothing new came");
 }
@@ -511,7 +516,7 @@ async fn values_of_personal_columns_are_never_told(fixture: &Fixture) {
     assert!(alerts.iter().any(|alert| alert.kind == "data"));
     let told = serde_json::to_string(&(&verdict, &alerts)).unwrap();
     assert!(!told.contains("Ana Cruz") && !told.contains("Quito"), "{told}");
-    let stored = performance::of_window(registry, &key).await.unwrap().unwrap();
+    let stored = performance::of_window(registry.db.pool(), &key).await.unwrap().unwrap();
     assert_eq!(stored.performance.not_estimated, Some(NotEstimated::PersonalInputs));
     assert!(stored.performance.estimated.is_empty());
 }

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::monitor::notice;
 use crate::monitor::personal::takes_personal;
 use crate::monitor::rows::{Logged, each_logged, load_model, within};
+use crate::monitor::verdict::lock;
 use crate::monitor::{WindowKey, window_length};
 
 /// Windows of a version that its outlook rests on.
@@ -112,7 +113,8 @@ pub async fn stale(registry: &Registry, service: &Service, key: &WindowKey) -> R
     Ok(stale)
 }
 
-/// Measures a window again with the outcomes that are known now, and tells when its performance begins to fall.
+/// Measures a window again with the outcomes that are known now, and tells when its performance begins to fall. Where
+/// another worker has measured it meanwhile, what that one found stands.
 pub async fn refresh(
     registry: &Registry,
     log: Option<&Log>,
@@ -121,14 +123,21 @@ pub async fn refresh(
 ) -> Result<Option<StoredPerformance>> {
     let model = ModelName::try_from(key.model.as_str())?;
     let Some(version) = registry.get_version(&model, key.version).await? else { return Ok(None) };
-    let Some(before) = of_window(registry, key).await? else { return Ok(None) };
+    let Some(before) = of_window(registry.db.pool(), key).await? else { return Ok(None) };
     let now = registry.now();
     let ready = ready(registry, &version).await?;
     let mut stored = StoredPerformance { updated_at: now, ..before.clone() };
     measure(registry, log, service, (key, &version), (ready.as_ref(), None), &mut stored).await?;
+    let fell_before = fell_before(registry, key).await?;
     let mut tx = registry.db.begin().await?;
+    lock(&mut tx, key).await?;
+    let meanwhile = of_window(&mut *tx, key).await?;
+    if meanwhile.as_ref() != Some(&before) {
+        tx.rollback().await?;
+        return Ok(meanwhile);
+    }
     save(&mut tx, &stored).await?;
-    if stored.fell && !before.fell && !fell_before(registry, key).await? {
+    if stored.fell && !before.fell && !fell_before {
         notice::performance_fell(&mut tx, now, &stored).await?;
     }
     tx.commit().await?;
