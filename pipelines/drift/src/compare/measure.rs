@@ -176,7 +176,7 @@ fn of_numbers(pair: &NumberPair, test: Test, seed: u64) -> Option<Result<Measure
             pair.mann_whitney().map(|result| Measured::p_value(Some(result.u), result.p_value))
         }
         Test::AndersonDarling => pair.anderson_darling().map(plain),
-        Test::CramerVonMises => pair.cramer_von_mises().map(plain),
+        Test::CramerVonMises => pair.cramer_von_mises(seed).map(plain),
         Test::EppsSingleton => pair.epps_singleton().map(plain),
         Test::MeanDiscrepancy => {
             pair.mean_discrepancy(seed).map(|result| Measured::p_value(Some(result.unbiased), result.p_value))
