@@ -101,6 +101,17 @@ impl Table {
         Ok(TestResult { statistic: self.total_variation(), p_value })
     }
 
+    /// The smallest p-value that permutations of these rows can give.
+    pub(crate) fn smallest_permuted_p(&self) -> f64 {
+        1.0 / (self.permutations() + 1) as f64
+    }
+
+    fn permutations(&self) -> u64 {
+        let (before, after) = self.totals();
+        let cells = (0..self.before.len()).filter(|cell| self.pooled(*cell) > 0).count();
+        (DRAWS / (before.min(after) as u64 + cells as u64)).clamp(*PERMUTATIONS.start(), *PERMUTATIONS.end())
+    }
+
     /// The share of 99 to 999 random divisions of the rows whose `distance` reaches that of this one, which counts among
     /// them. A division is told by the smaller side's counts of the filled cells, beside those of both sides together.
     pub(crate) fn permuted_p(
@@ -123,8 +134,7 @@ impl Table {
         // Equal divisions differ by rounding.
         let seen = distance(&counts, &totals) - 1e-12;
         let drawn = before.min(after) as usize;
-        let permutations =
-            (DRAWS / (drawn + cells.len()) as u64).clamp(*PERMUTATIONS.start(), *PERMUTATIONS.end());
+        let permutations = self.permutations();
         let mut random = Random::new(seed);
         let reached = (0..permutations).filter(|_| {
             counts.fill(0);

@@ -84,6 +84,13 @@ impl NumberPair {
         result(statistic, limiting_p(statistic, mean, variance))
     }
 
+    /// The smallest p-value that [`cramer_von_mises`](Self::cramer_von_mises) can give where it permutes.
+    pub(crate) fn smallest_cramer_von_mises_p(&self) -> Option<f64> {
+        let permutes =
+            self.steps.len() < FEW_VALUES && self.steps.len() < self.before.len() + self.after.len();
+        permutes.then(|| self.by_value().ok()).flatten().map(|table| table.smallest_permuted_p())
+    }
+
     /// The mean Σ tⱼ uⱼ (1 − uⱼ) / (N − 1) of T under permutations of the rows, u being the pooled distribution function,
     /// and the variance 2 ΣΣ wᵢ wⱼ (min(uᵢ, uⱼ) − uᵢ uⱼ)² with w = t / N of the weighted sum of χ² that it tends to.
     fn tied_moments(&self, size: f64) -> (f64, f64) {
