@@ -16,7 +16,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::assessment::{ChangeInterval, ColumnChange};
-use super::rows::{Logged, each_logged};
+use super::rows::{LABEL, Logged, SCORE, VALUE, fold_logged, input_column};
 use crate::error::Result;
 
 /// Days before the window that are looked at: twelve weeks.
@@ -270,14 +270,17 @@ pub(super) async fn read(
 ) -> Result<Option<DailyHistory>> {
     let before = DAYS_BEFORE * DAY_MICROS;
     let range = PredictionRange { from: Micros(range.from.0.saturating_sub(before)), ..range };
-    let mut history = DailyHistory::new(watches, range.to, window);
-    let mut rows = 0;
-    each_logged(registry, log, &range, |logged| {
-        rows += logged.rows();
-        add_rows(&mut history, &logged, group);
+    let inputs = watches.iter().map(|watch| watch.column.as_str()).chain(group);
+    let answers = [LABEL, SCORE, VALUE].map(str::to_owned);
+    let columns: Vec<String> = inputs.map(input_column).chain(answers).collect();
+    let history = DailyHistory::new(watches, range.to, window);
+    let group = group.map(str::to_owned);
+    let add = move |(history, rows): &mut (DailyHistory, usize), logged: Logged| {
+        *rows += logged.rows();
+        add_rows(history, &logged, group.as_deref());
         Ok(())
-    })
-    .await?;
+    };
+    let (history, rows) = fold_logged(registry, log, &range, &columns, (history, 0), add).await?;
     Ok((rows > 0).then_some(history))
 }
 

@@ -1,6 +1,8 @@
 //! The verdict on a window: what the scan found, what is wrong with the data, what the season, the days before and the
 //! performance make of it, and whom it concerns.
 
+use std::sync::Arc;
+
 use chasqui_drift::calendar::SeasonalVerdict;
 use chasqui_drift::decision::{
     Alarm, Severity, SeverityPolicy, Situation, calibrated_drift, incidents, priority, severity,
@@ -42,6 +44,7 @@ pub async fn judge(
         windows.drain(..windows.len().saturating_sub(1));
         policy.min_rows = policy.min_rows.max(enough);
     }
+    let (profile, windows) = (Arc::new(profile), Arc::new(windows));
     let judged = Judged { registry, log, service, key, version, profile, windows, policy };
     let verdict = judged.scan().await?;
     let mut performance = performance::estimate(registry, log, service, key, &judged.version).await?;
@@ -99,9 +102,9 @@ struct Judged<'a> {
     service: &'a Service,
     key: &'a WindowKey,
     version: Version,
-    profile: Profile,
+    profile: Arc<Profile>,
     /// The oldest first, this one last.
-    windows: Vec<WindowSketch>,
+    windows: Arc<Vec<WindowSketch>>,
     policy: DriftPolicy,
 }
 
@@ -124,7 +127,8 @@ impl Judged<'_> {
     }
 
     async fn scan(&self) -> Result<DriftVerdict> {
-        let (profile, windows, policy) = (self.profile.clone(), self.windows.clone(), self.policy.clone());
+        let (profile, windows) = (Arc::clone(&self.profile), Arc::clone(&self.windows));
+        let policy = self.policy.clone();
         let seed = self.seed();
         let scan = tokio::task::spawn_blocking(move || scan(&profile, &windows, &policy, seed));
         let mut verdict = scan.await?;
@@ -143,6 +147,13 @@ impl Judged<'_> {
             None
         };
         let history = if changed && self.has_days() { self.history(verdict).await? } else { None };
+        let (changes, history) = match history {
+            Some(history) => {
+                let described = move || (history.changes(), Some(history));
+                tokio::task::spawn_blocking(described).await?
+            }
+            None => (Vec::new(), None),
+        };
         let situation = Situation {
             verdict: season.as_ref().map_or_else(
                 || if verdict.drifted { SeasonalVerdict::Alarm } else { SeasonalVerdict::Steady },
@@ -155,7 +166,7 @@ impl Judged<'_> {
         let severity = severity(&situation, severity_policy(self.service.config.worth.as_ref()));
         Ok(Assessment {
             incidents: grouped(verdict, history.as_ref(), severity, dollars),
-            changes: history.as_ref().map(DailyHistory::changes).unwrap_or_default(),
+            changes,
             too_many_groups: history.as_ref().is_some_and(DailyHistory::has_too_many_groups),
             faults,
             season,
@@ -207,19 +218,25 @@ impl Judged<'_> {
         let earlier = source.earlier_years(&calendar, days, span).await?;
         let before = Earlier::read(self.registry.db.pool(), self.key).await?.whole;
         let (since, alarmed) = history_of(verdict, before.as_ref());
-        let stretch = Stretch {
-            profile: &self.profile,
-            windows: &self.windows,
-            verdict,
-            policy: &self.policy,
-            days,
-            season: season_of(&calendar, days),
-            since,
-            alarmed,
-            fault_or_loss,
-            seed: self.seed(),
+        let (profile, windows) = (Arc::clone(&self.profile), Arc::clone(&self.windows));
+        let (verdict, policy, seed) = (verdict.clone(), self.policy.clone(), self.seed());
+        let season = season_of(&calendar, days);
+        let read = move || {
+            let stretch = Stretch {
+                profile: &profile,
+                windows: &windows,
+                verdict: &verdict,
+                policy: &policy,
+                days,
+                season,
+                since,
+                alarmed,
+                fault_or_loss,
+                seed,
+            };
+            read_season(&stretch, &earlier)
         };
-        Ok(Some(read_season(&stretch, &earlier)))
+        Ok(Some(tokio::task::spawn_blocking(read).await?))
     }
 
     async fn history(&self, verdict: &DriftVerdict) -> Result<Option<DailyHistory>> {

@@ -4,6 +4,8 @@
 //! A week can lie in several seasons (a payday, the end of Carnival, the weeks before school): it is explained by the
 //! earlier year in any of them. Outside every season the same weeks of the year before are the second reference.
 
+use std::sync::Arc;
+
 use chasqui_drift::calendar::{
     Calendar, Counterpart, Event, Likeness, SeasonalChange, SeasonalVerdict, counterparts, judge, likeness,
 };
@@ -20,7 +22,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::assessment::{ColumnLikeness, SeasonReading, SeasonSource};
-use super::rows::{count, each_logged, load_model, within};
+use super::rows::{Logged, count, fold_logged, input_columns, load_model, within};
 use super::verdict::StoredVerdict;
 use crate::error::{Error, Result};
 use crate::pipeline;
@@ -179,7 +181,7 @@ pub(super) struct Source<'a> {
     pub(super) log: Option<&'a Log>,
     pub(super) service: &'a chasqui_registry::name::ServiceName,
     pub(super) version: &'a Version,
-    pub(super) profile: &'a Profile,
+    pub(super) profile: &'a Arc<Profile>,
     /// Rows below which a year is not compared.
     pub(super) min_rows: u64,
     /// The log holds the version's inputs as they were sent: none is a pseudonym.
@@ -220,7 +222,7 @@ impl Source<'_> {
                     dataset = Some(self.dataset().await?);
                 }
                 windows = match &dataset {
-                    Some(Some((table, at))) => self.of_table(&model, table, at, shifted)?,
+                    Some(Some(dataset)) => self.of_table(&model, dataset, shifted).await?,
                     _ => Vec::new(),
                 };
                 source = SeasonSource::Dataset;
@@ -232,28 +234,30 @@ impl Source<'_> {
         Ok(years)
     }
 
-    async fn logged(&self, model: &Model, span: Span) -> Result<Vec<WindowSketch>> {
+    async fn logged(&self, model: &Arc<Model>, span: Span) -> Result<Vec<WindowSketch>> {
         let range = PredictionRange { service: self.service.clone(), from: span.start(), to: span.end };
-        let mut windows = span.empty(self.profile);
-        let taken = each_logged(self.registry, self.log, &range, |logged| {
+        let columns = input_columns(model);
+        let (asked, profile) = (Arc::clone(model), Arc::clone(self.profile));
+        let count = move |windows: &mut Vec<WindowSketch>, logged: Logged| {
             for (number, window) in windows.iter_mut().enumerate() {
                 let (from, to) = span.window(number);
-                count(model, self.profile, &logged.inputs, &within(&logged.at, from, to), window)?;
+                count(&asked, &profile, &logged.inputs, &within(&logged.at, from, to), window)?;
             }
             Ok(())
-        });
+        };
+        let taken = fold_logged(self.registry, self.log, &range, &columns, span.empty(self.profile), count);
         match taken.await {
             // Another version may have taken other inputs: then the log says nothing about this one's.
             Err(Error::Invalid(_)) => {
                 tracing::debug!(service = %self.service, "the log of the earlier year does not fit the version");
                 Ok(Vec::new())
             }
-            other => other.map(|()| windows),
+            other => other,
         }
     }
 
     /// The dataset that the version was trained on, with the time of each row; none where it has no times.
-    async fn dataset(&self) -> Result<Option<(Table, Vec<i64>)>> {
+    async fn dataset(&self) -> Result<Option<Arc<(Table, Vec<i64>)>>> {
         let (Some(dataset), Some(pipeline)) =
             (&self.version.lineage.dataset, self.version.tags.get("pipeline"))
         else {
@@ -266,22 +270,32 @@ impl Source<'_> {
         let table = tokio::task::spawn_blocking(read).await??;
         let Some(ColumnData::Time(times)) = table.column(&time) else { return Ok(None) };
         let at = noon_of_dates(times);
-        Ok(Some((table, at)))
+        Ok(Some(Arc::new((table, at))))
     }
 
-    fn of_table(&self, model: &Model, table: &Table, at: &[i64], span: Span) -> Result<Vec<WindowSketch>> {
-        let mut windows = span.empty(self.profile);
-        for (number, window) in windows.iter_mut().enumerate() {
-            let (from, to) = span.window(number);
-            match count(model, self.profile, table, &within(at, from, to), window) {
-                Err(Error::Invalid(_)) => {
-                    tracing::debug!(service = %self.service, "the dataset does not fit the version");
-                    return Ok(Vec::new());
-                }
-                other => other?,
+    async fn of_table(
+        &self,
+        model: &Arc<Model>,
+        dataset: &Arc<(Table, Vec<i64>)>,
+        span: Span,
+    ) -> Result<Vec<WindowSketch>> {
+        let (model, profile, dataset) = (Arc::clone(model), Arc::clone(self.profile), Arc::clone(dataset));
+        let counted = tokio::task::spawn_blocking(move || {
+            let (table, at) = &*dataset;
+            let mut windows = span.empty(&profile);
+            for (number, window) in windows.iter_mut().enumerate() {
+                let (from, to) = span.window(number);
+                count(&model, &profile, table, &within(at, from, to), window)?;
             }
+            Ok(windows)
+        });
+        match counted.await? {
+            Err(Error::Invalid(_)) => {
+                tracing::debug!(service = %self.service, "the dataset does not fit the version");
+                Ok(Vec::new())
+            }
+            other => other,
         }
-        Ok(windows)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chasqui_registry::name::{ModelName, ServiceName};
-use chasqui_registry::prediction_log::{Log, labelled, read_predictions};
+use chasqui_registry::prediction_log::{Log, PredictionRange, labelled, read_predictions};
 use chasqui_registry::service::Service;
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, PageRequest, Registry};
@@ -165,7 +165,8 @@ async fn rows(
     rollouts.retain(|rollout| within(rollout.created_at));
     let run = last_judged_run(registry, name.as_str(), from, to).await?;
     let answered = read_predictions(registry, log, name, from, to).await?;
-    let known = labelled(registry, log, name, from, to).await?;
+    let range = PredictionRange { service: name.clone(), from, to };
+    let known = labelled(registry, log, &range, Some(&[])).await?;
     let task = serving.and_then(|version| versions.get(&version)).and_then(|version| version.signature.task);
     let traffic = tokio::task::spawn_blocking(move || {
         let table = |batches| Table::from_batches(batches).map_err(Error::internal);

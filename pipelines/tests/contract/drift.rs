@@ -472,6 +472,23 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     assert_eq!((fixture.alerts("performance").await, fixture.alerts("digest").await), (1, 0));
     fixture.clock.advance_seconds(10);
     assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty(), "nothing new came");
+
+    // An outcome of another service's prediction of the same minute may be this one's, and is not.
+    let foreign = Outcome {
+        target: Target::Prediction(start.window_start.plus_seconds(1).new_id()),
+        label: None,
+        value: Some(1.0),
+        converted: None,
+        occurred_at: None,
+    };
+    registry.store_outcomes(&actor(), &[foreign], Some(&fixture.log)).await.unwrap();
+    fixture.clock.advance_seconds(1);
+    let next = key(fixture, 1);
+    assert_eq!(performance::stale(registry, &found, &next).await.unwrap().len(), 1);
+    let measured = performance::refresh(registry, Some(&fixture.log), &found, &start).await.unwrap();
+    assert_eq!(measured, None, "what other services hear is not measured here");
+    fixture.clock.advance_seconds(10);
+    assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty());
 }
 
 async fn values_of_personal_columns_are_never_told(fixture: &Fixture) {

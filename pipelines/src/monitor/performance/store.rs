@@ -30,7 +30,7 @@ pub struct StoredPerformance {
     /// The figures.
     #[serde(flatten)]
     pub performance: WindowPerformance,
-    /// When they last changed.
+    /// When outcomes were last looked for.
     pub updated_at: Micros,
 }
 
