@@ -5,7 +5,7 @@ use chasqui_registry::name::Actor;
 use chasqui_registry::{Micros, Page, PageRequest, Registry, audit};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -75,6 +75,12 @@ impl Severity {
             Self::Urgente => "urgente",
         }
     }
+
+    /// The severity of this name; normal for names of nothing.
+    fn of_name(name: &str) -> Self {
+        let all = [Self::Atencion, Self::Importante, Self::Urgente];
+        all.into_iter().find(|severity| severity.name() == name).unwrap_or(Self::Normal)
+    }
 }
 
 /// An alert to be raised.
@@ -92,6 +98,13 @@ pub struct NewAlert {
     pub body: Value,
     /// At most one alert is kept per key.
     pub dedup_key: String,
+}
+
+impl NewAlert {
+    /// Itself as one of the items of a digest.
+    fn item(&self) -> Value {
+        json!({ "kind": self.kind, "severity": self.severity, "title": self.title, "body": self.body })
+    }
 }
 
 /// An alert as stored.
@@ -149,13 +162,13 @@ pub(crate) async fn sent_since(tx: &mut Tx, service: &str, since: Micros) -> Res
     Ok(usize::try_from(row.try_get::<i64, _>("sent")?).unwrap_or(0))
 }
 
-/// Adds what was beyond the week's alerts to the digest of the week: one alert, whose facts grow.
-pub(crate) async fn gather(tx: &mut Tx, at: Micros, service: &str, items: Vec<Value>) -> Result<()> {
-    if items.is_empty() {
-        return Ok(());
-    }
+/// Adds what was beyond the week's alerts to the digest of the week: one alert, whose facts grow and which is as serious
+/// as the most serious of them.
+pub(crate) async fn gather(tx: &mut Tx, at: Micros, service: &str, rest: &[NewAlert]) -> Result<()> {
+    let Some(severity) = rest.iter().map(|alert| alert.severity).max() else { return Ok(()) };
+    let items: Vec<Value> = rest.iter().map(NewAlert::item).collect();
     let key = format!("digest:{service}:{}", at.0.div_euclid(WEEK_MICROS));
-    let known = sqlx::query("SELECT id, body FROM alerts WHERE dedup_key = $1")
+    let known = sqlx::query("SELECT id, severity, body FROM alerts WHERE dedup_key = $1")
         .bind(&key)
         .fetch_optional(&mut **tx)
         .await?;
@@ -163,9 +176,9 @@ pub(crate) async fn gather(tx: &mut Tx, at: Micros, service: &str, items: Vec<Va
         let alert = NewAlert {
             service: service.to_owned(),
             kind: Kind::Digest,
-            severity: Severity::Normal,
+            severity,
             title: digest_title(service, items.len()),
-            body: serde_json::json!({ "items": items }),
+            body: json!({ "items": items }),
             dedup_key: key,
         };
         raise(tx, at, &alert).await?;
@@ -177,12 +190,15 @@ pub(crate) async fn gather(tx: &mut Tx, at: Micros, service: &str, items: Vec<Va
     };
     all.extend(items);
     let title = digest_title(service, all.len());
+    let severity = severity.max(Severity::of_name(&known.try_get::<String, _>("severity")?));
     // What is added is news: the digest is open again.
     sqlx::query(
-        "UPDATE alerts SET title = $1, body = $2, acknowledged_at = NULL, acknowledged_by = NULL WHERE id = $3",
+        "UPDATE alerts SET title = $1, body = $2, severity = $3, acknowledged_at = NULL, acknowledged_by = NULL \
+         WHERE id = $4",
     )
     .bind(title)
     .bind(serde_json::to_string(&body)?)
+    .bind(severity.name())
     .bind(known.try_get::<String, _>("id")?)
     .execute(&mut **tx)
     .await?;

@@ -7,10 +7,12 @@
 //! written down. A verdict is judged once and never changed; the performance of its window changes as outcomes come.
 
 mod assessment;
+mod flow;
 mod history;
 mod judge;
 mod notice;
 pub mod performance;
+mod personal;
 mod rows;
 mod season;
 mod verdict;
@@ -23,11 +25,12 @@ use chasqui_registry::service::MonitorPolicy;
 use serde::{Deserialize, Serialize};
 
 pub use assessment::{Assessment, ChangeInterval, ColumnChange, ColumnLikeness, SeasonReading, SeasonSource};
-pub use history::{DailyHistory, Signal, Watch};
+pub use flow::{FlowTotal, store_flow};
+pub use history::{DailyHistory, MOST_GROUPS, Signal, Watch};
 pub use judge::judge;
 pub use season::{EarlierYear, Stretch, read_season};
 pub use verdict::{StoredVerdict, verdict_of, verdicts};
-pub use window::{FlowTotal, due, store_flow, store_sketch, usual_rows};
+pub use window::{due, store_sketch, usual_rows};
 
 const SECONDS_PER_YEAR: f64 = 365.25 * 86_400.0;
 /// Seasons are counted in days: shorter windows have none, and no days to date a change by.

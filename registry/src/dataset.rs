@@ -158,7 +158,8 @@ impl Registry {
         log: Option<&Log>,
     ) -> Result<DatasetVersion> {
         let PredictionRange { service, from, to } = range.clone();
-        let batches = prediction_log::labelled(self, log, &service, from, to).await?;
+        let range = prediction_log::PredictionRange { service: service.clone(), from, to };
+        let batches = prediction_log::labelled(self, log, &range, None).await?;
         let Some(first) = batches.first() else {
             return Err(Error::Invalid(format!(
                 "no prediction of `{service}` in that time has an outcome yet"
@@ -292,7 +293,7 @@ impl Registry {
     /// The rows of a version.
     pub async fn read_dataset(&self, name: &DatasetName, version: i64) -> Result<Vec<RecordBatch>> {
         let bytes = self.dataset_bytes(name, version).await?;
-        tokio::task::spawn_blocking(move || columnar::read_own(bytes, Wanted::All)).await?
+        tokio::task::spawn_blocking(move || columnar::read_own(bytes, &Wanted::All)).await?
     }
 }
 

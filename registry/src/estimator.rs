@@ -3,11 +3,12 @@
 //! What is inside is the business of whoever makes and asks them (`chasqui-pipelines`); here they are bytes.
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
 use crate::artifact::Sha256Hex;
-use crate::name::ModelName;
-use crate::{Error, Registry, Result, row};
+use crate::name::{Actor, ModelName};
+use crate::{Error, Registry, Result, audit, row};
 
 /// An estimator's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,7 @@ impl Registry {
     /// Stores the estimator of a version; one that is there already is replaced.
     pub async fn put_estimator(
         &self,
+        actor: &Actor,
         model: &ModelName,
         version: i64,
         estimator: EstimatorBytes,
@@ -31,6 +33,13 @@ impl Registry {
             Some(bytes) => Some(self.artifacts.put(bytes).await?),
             None => None,
         };
+        let now = self.now();
+        let mut tx = self.db.begin().await?;
+        let before = sqlx::query("SELECT * FROM estimators WHERE model = $1 AND version = $2")
+            .bind(model.as_str())
+            .bind(version)
+            .fetch_optional(&mut *tx)
+            .await?;
         sqlx::query(
             "INSERT INTO estimators (model, version, sha256, loss_model_sha256, created_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (model, version) DO UPDATE SET sha256 = excluded.sha256, \
@@ -40,10 +49,19 @@ impl Registry {
         .bind(version)
         .bind(sha256.as_str())
         .bind(loss_model.as_ref().map(Sha256Hex::as_str))
-        .bind(self.now().0)
-        .execute(self.db.pool())
+        .bind(now.0)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        let entry = audit::Entry {
+            actor,
+            action: "estimator.put",
+            subject: format!("version:{model}/{version}"),
+            before: before.as_ref().map(hashes).transpose()?.map(told),
+            after: Some(told((sha256, loss_model))),
+            reason: "",
+        };
+        audit::record(&mut tx, now, entry).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The estimator of a version, where it has one.
@@ -61,6 +79,10 @@ impl Registry {
         };
         Ok(Some(EstimatorBytes { reference: self.artifacts.get(&sha256).await?, loss_model }))
     }
+}
+
+fn told((sha256, loss_model): (Sha256Hex, Option<Sha256Hex>)) -> Value {
+    json!({ "sha256": sha256, "loss_model_sha256": loss_model })
 }
 
 fn hashes(found: &AnyRow) -> Result<(Sha256Hex, Option<Sha256Hex>)> {

@@ -7,7 +7,7 @@
 mod resolve;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -298,6 +298,20 @@ impl Registry {
         .await?;
         let latest = row.try_get::<Option<i64>, _>("latest")?.map(Micros);
         Ok((row.try_get::<i64, _>("outcomes")?.max(0) as u64, latest))
+    }
+
+    /// The predictions made from `from` to before `to`, of whichever service, whose outcome came at an instant or later.
+    pub async fn outcomes_received(&self, from: Micros, to: Micros, since: Micros) -> Result<HashSet<Uuid>> {
+        let rows = sqlx::query(
+            "SELECT prediction_id FROM outcomes WHERE prediction_id >= $1 AND prediction_id < $2 \
+             AND received_at >= $3",
+        )
+        .bind(first_id(from))
+        .bind(first_id(to))
+        .bind(since.0)
+        .fetch_all(self.db.pool())
+        .await?;
+        rows.iter().map(|row| row::parsed(row, "prediction_id")).collect()
     }
 
     /// When the last outcome of any service came.

@@ -31,7 +31,7 @@ pub use columns::{LABELLED_PREFIX, LoggedValue, label_text};
 pub use find::{StoredPrediction, find_prediction};
 pub use labelled::labelled;
 pub use pseudonym::Pseudonymiser;
-pub use read::{PredictionRange, PredictionStream, count_predictions, read_predictions};
+pub use read::{PredictionRange, PredictionStream, count_predictions, holds_any, read_predictions};
 pub use record::{Arm, MAX_PAYLOAD, Record, RolloutMark};
 pub use seal::Sealed;
 pub use shape::{FeatureColumn, Personal, Shape};

@@ -73,7 +73,7 @@ pub(crate) async fn measure(
     let windows = windows(&app.registry, service, (windows_from, to), MOST_WINDOWS).await?;
     let range = PredictionRange { service: service.clone(), from, to };
     let predictions = count_predictions(&app.registry, Some(&app.log), &range).await?;
-    let batches = labelled(&app.registry, Some(&app.log), service, from, to).await?;
+    let batches = labelled(&app.registry, Some(&app.log), &range, Some(&[])).await?;
     let versions = tokio::task::spawn_blocking(move || by_version(&batches)).await?;
     Ok(Performance {
         service: service.clone(),

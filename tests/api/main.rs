@@ -12,6 +12,7 @@ mod draining;
 mod drift_files;
 mod durability;
 mod engines;
+mod estimation;
 mod expectations;
 mod fixtures;
 mod graphs;

@@ -89,43 +89,63 @@ impl Table {
     /// is the share of permutations with at least the distance seen, the seen one included; 99 to 999 of them, as
     /// the size allows. Not for more than 2²⁸ rows, which are held in memory.
     pub fn permuted_total_variation(&self, seed: u64) -> Result<TestResult, NotApplicable> {
+        let p_value = self.permuted_p(seed, |counts, totals| {
+            let drawn: f64 = counts.iter().map(|count| f64::from(*count)).sum();
+            let others = totals.iter().map(|total| *total as f64).sum::<f64>() - drawn;
+            let cells = counts.iter().zip(totals).map(|(count, total)| {
+                let count = f64::from(*count);
+                (count / drawn - (*total as f64 - count) / others).abs()
+            });
+            cells.sum::<f64>() / 2.0
+        })?;
+        Ok(TestResult { statistic: self.total_variation(), p_value })
+    }
+
+    /// The smallest p-value that permutations of these rows can give.
+    pub(crate) fn smallest_permuted_p(&self) -> f64 {
+        1.0 / (self.permutations() + 1) as f64
+    }
+
+    fn permutations(&self) -> u64 {
+        let (before, after) = self.totals();
+        let cells = (0..self.before.len()).filter(|cell| self.pooled(*cell) > 0).count();
+        (DRAWS / (before.min(after) as u64 + cells as u64)).clamp(*PERMUTATIONS.start(), *PERMUTATIONS.end())
+    }
+
+    /// The share of 99 to 999 random divisions of the rows whose `distance` reaches that of this one, which counts among
+    /// them. A division is told by the smaller side's counts of the filled cells, beside those of both sides together.
+    pub(crate) fn permuted_p(
+        &self,
+        seed: u64,
+        distance: impl Fn(&[u32], &[u64]) -> f64,
+    ) -> Result<f64, NotApplicable> {
         let (before, after) = self.totals();
         if before + after > MOST_PERMUTED {
             return Err(NotApplicable::TooLarge);
         }
-        let statistic = self.total_variation();
         let cells: Vec<usize> = (0..self.before.len()).filter(|cell| self.pooled(*cell) > 0).collect();
         let totals: Vec<u64> = cells.iter().map(|cell| self.pooled(*cell)).collect();
         let mut rows: Vec<u32> = Vec::new();
         for (cell, total) in totals.iter().enumerate() {
             rows.extend(std::iter::repeat_n(cell as u32, *total as usize));
         }
-        let drawn = self.before.iter().sum::<u64>().min(self.after.iter().sum()) as usize;
-        let (drawn_share, other_share) = (1.0 / drawn as f64, 1.0 / (rows.len() - drawn) as f64);
-        let permutations =
-            (DRAWS / (drawn + cells.len()) as u64).clamp(*PERMUTATIONS.start(), *PERMUTATIONS.end());
+        let smaller = if before <= after { &self.before } else { &self.after };
+        let mut counts: Vec<u32> = cells.iter().map(|cell| smaller[*cell] as u32).collect();
+        // Equal divisions differ by rounding.
+        let seen = distance(&counts, &totals) - 1e-12;
+        let drawn = before.min(after) as usize;
+        let permutations = self.permutations();
         let mut random = Random::new(seed);
-        let mut counts = vec![0u32; cells.len()];
-        let reached = (0..permutations)
-            .filter(|_| {
-                counts.fill(0);
-                for position in 0..drawn {
-                    let other = position + random.below(rows.len() - position);
-                    rows.swap(position, other);
-                    counts[rows[position] as usize] += 1;
-                }
-                let distance: f64 = counts
-                    .iter()
-                    .zip(&totals)
-                    .map(|(count, total)| {
-                        let count = f64::from(*count);
-                        (count * drawn_share - (*total as f64 - count) * other_share).abs()
-                    })
-                    .sum();
-                distance / 2.0 >= statistic - 1e-12
-            })
-            .count();
-        Ok(TestResult { statistic, p_value: (reached + 1) as f64 / (permutations + 1) as f64 })
+        let reached = (0..permutations).filter(|_| {
+            counts.fill(0);
+            for position in 0..drawn {
+                let other = position + random.below(rows.len() - position);
+                rows.swap(position, other);
+                counts[rows[position] as usize] += 1;
+            }
+            distance(&counts, &totals) >= seen
+        });
+        Ok((reached.count() + 1) as f64 / (permutations + 1) as f64)
     }
 
     fn pooled(&self, cell: usize) -> u64 {

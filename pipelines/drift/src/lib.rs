@@ -43,6 +43,7 @@ mod tail;
 mod test;
 mod test_verdict;
 mod text_content;
+mod untested;
 mod vectors;
 mod verdict;
 
@@ -77,5 +78,6 @@ pub use summary::{Bin, Category, Summary};
 pub use test::{ColumnType, ScoreKind, Test};
 pub use test_verdict::{Cause, TestVerdict};
 pub use text_content::text_content;
+pub use untested::Untested;
 pub use vectors::{Matrix, VectorDiscrepancy, domain_classifier, mean_distance, vector_discrepancy};
 pub use verdict::{ColumnKind, DriftVerdict, FeatureDrift};

@@ -12,11 +12,14 @@ mod mean_discrepancy;
 mod picture;
 mod ranks;
 
+pub(crate) use anderson::SMALLEST_P as SMALLEST_ANDERSON_P;
 pub use bins::Bins;
 pub(crate) use chance::{Bridges, ChanceLevels};
 pub use location::StudentResult;
 pub use mean_discrepancy::MeanDiscrepancy;
-pub(crate) use mean_discrepancy::{Kernel, MOST_ROWS as MEAN_DISCREPANCY_ROWS};
+pub(crate) use mean_discrepancy::{
+    Kernel, MOST_ROWS as MEAN_DISCREPANCY_ROWS, SMALLEST_P as SMALLEST_DISCREPANCY_P,
+};
 pub use ranks::RankResult;
 
 use crate::{

@@ -64,7 +64,7 @@ impl Check {
 /// Something wrong with the data of a window.
 ///
 /// `before` and `after` are shares of the rows (0–1); of [`Check::Volume`] they are rows, of [`Check::Freshness`]
-/// shares of the window's length that passed after its last row.
+/// lengths of the window that passed after the last row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "QualityFault")]
 pub struct Fault {
@@ -80,4 +80,11 @@ pub struct Fault {
     /// A value that shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+}
+
+impl Fault {
+    /// It makes answers wrong whatever the model: never a season, always important.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.check, Check::Missing | Check::Type | Check::Range)
+    }
 }

@@ -7,7 +7,7 @@
 
 use crate::{
     ColumnKind, ColumnProfile, DriftPolicy, DriftVerdict, FeatureDrift, Floors, Profile, Reference, Sketch,
-    Summary, TestResult, WindowSketch, benjamini_hochberg, chi_squared,
+    Summary, TestResult, Untested, WindowSketch, benjamini_hochberg, chi_squared,
     comparison::{effect, fits, usable},
     fisher::Shares,
     ks, psi,
@@ -99,7 +99,7 @@ impl Scanner<'_> {
         self.compare_missing(reference, &looks, &mut drift);
         match strongest {
             Some((look, result)) => self.judge(reference, look, result, &mut drift),
-            None if ignored => drift.reason = Some("the service does not watch this column".into()),
+            None if ignored => drift.reason = Some(Untested::Ignored),
             None => drift.reason = Some(self.reason(reference, shown)),
         }
         drift
@@ -151,18 +151,18 @@ impl Scanner<'_> {
     }
 
     /// Why no look could be tested.
-    fn reason(&self, reference: &Reference, shown: Option<&Look>) -> String {
+    fn reason(&self, reference: &Reference, shown: Option<&Look>) -> Untested {
         let Some(look) = shown else {
-            return "no window holds this column whole, in the cells of its training data".into();
+            return Untested::NotHeld;
         };
         let trained = reference.rows().saturating_sub(unusable_in_training(reference));
         match usable(&look.sketch) {
-            _ if trained == 0 => "the training data has no values in this column".into(),
-            0 => "the windows have no values in this column".into(),
+            _ if trained == 0 => Untested::NoTrainingValues,
+            0 => Untested::NoValues,
             values if values < self.policy.min_rows => {
-                format!("only {values} values; {} are needed", self.policy.min_rows)
+                Untested::FewValues { values, needed: self.policy.min_rows }
             }
-            _ => "the column is constant, or no value stands twice in the training data".into(),
+            _ => Untested::Constant,
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct TestVerdict {
     pub threshold: f64,
     /// The score is on the far side of the threshold.
     pub drifted: bool,
-    /// Why the test does not apply, or why a significant score is not called drift.
+    /// Why the test does not apply, why a significant score is not called drift, or why it cannot be significant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The same for programs; not part of the stored or printed form.
@@ -42,6 +42,11 @@ pub enum Cause {
         /// From where on it is drift.
         floor: f64,
     },
+    /// The p-value is the smallest that the test can give, and a smaller one would be needed.
+    Coarse {
+        /// That p-value.
+        smallest: f64,
+    },
 }
 
 /// What a test measured, before it is judged.
@@ -53,17 +58,19 @@ pub(crate) struct Measured {
     pub(crate) p_value: Option<f64>,
     /// What is judged.
     pub(crate) score: f64,
+    /// The smallest p-value that the test could have given, where that is no small one.
+    pub(crate) smallest: Option<f64>,
 }
 
 impl Measured {
     /// A distance.
     pub(crate) fn distance(score: f64) -> Self {
-        Self { statistic: None, p_value: None, score }
+        Self { statistic: None, p_value: None, score, smallest: None }
     }
 
     /// A p-value and perhaps a statistic.
     pub(crate) fn p_value(statistic: Option<f64>, p_value: f64) -> Self {
-        Self { statistic, p_value: Some(p_value), score: p_value }
+        Self { statistic, p_value: Some(p_value), score: p_value, smallest: None }
     }
 }
 
@@ -76,7 +83,7 @@ impl TestVerdict {
         sure: f64,
     ) -> Self {
         match measured {
-            Ok(Measured { statistic, p_value, score }) => {
+            Ok(Measured { statistic, p_value, score, .. }) => {
                 let drifted = match test.score_kind() {
                     ScoreKind::PValue => score <= threshold,
                     ScoreKind::Distance => score >= threshold,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Summary;
+use crate::{Summary, Untested};
 
 /// Whether a column holds numbers or categories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +46,8 @@ pub struct FeatureDrift {
     pub drifted: bool,
     /// Why the column was not tested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub reason: Option<Untested>,
     /// Share of rows without a value in the training data.
     pub missing_before: f64,
     /// Share of rows without a value at the look where it differs most.

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chasqui_drift::{
-    ColumnData, CompareOptions, ComparedColumn, DefaultTests, Matrix, NumberPair, Reconstruction, ScoreKind,
-    TableComparison, Test, TestVerdict, compare, compare_tables, describe, domain_classifier, mean_distance,
-    vector_discrepancy,
+    Cause, ColumnData, CompareOptions, ComparedColumn, DefaultTests, Matrix, NumberPair, Reconstruction,
+    ScoreKind, TableComparison, Test, TestVerdict, compare, compare_tables, describe, domain_classifier,
+    mean_distance, vector_discrepancy,
 };
 use proptest::prelude::*;
 
@@ -309,4 +309,26 @@ fn a_sure_but_tiny_change_is_not_drift() {
     let comparison = compare_tables(&compared, &CompareOptions::default());
     let answer = &comparison.columns["x"].tests[&Test::ChiSquared];
     assert!(answer.p_value.unwrap() < 1e-9 && !answer.drifted && answer.reason.is_some(), "{answer:?}");
+}
+
+#[test]
+fn a_test_that_cannot_reach_its_threshold_says_so() {
+    let before: Vec<f64> = (0..200).map(f64::from).collect();
+    let after: Vec<f64> = before.iter().map(|value| value + 1000.0).collect();
+    let names: Vec<String> = (0..100).map(|number| format!("x{number}")).collect();
+    let (reference, current) = (ColumnData::Numbers(&before), ColumnData::Numbers(&after));
+    for test in [Test::TotalVariation, Test::MeanDiscrepancy, Test::AndersonDarling] {
+        let options = CompareOptions { tests: vec![test], ..CompareOptions::default() };
+        let answer = |columns: usize| {
+            let columns: Vec<ComparedColumn<'_>> = names[..columns]
+                .iter()
+                .map(|name| ComparedColumn { name: name.as_str(), reference, current })
+                .collect();
+            compare_tables(&columns, &options).columns["x0"].tests[&test].clone()
+        };
+        assert!(answer(1).drifted, "{test}");
+        let coarse = answer(100);
+        assert!(!coarse.drifted && matches!(coarse.cause, Some(Cause::Coarse { .. })), "{test} {coarse:?}");
+        assert!(coarse.reason.unwrap().contains("smallest p-value"), "{test}");
+    }
 }

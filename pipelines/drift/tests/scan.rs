@@ -192,9 +192,8 @@ fn hopeless_columns_have_reasons() {
     assert!(verdict.features.iter().all(|column| column.reason.is_some() && !column.drifted), "{verdict:?}");
     let text = serde_json::to_string(&verdict).unwrap();
     let read: DriftVerdict = serde_json::from_str(&text).unwrap();
-    let reasons = |verdict: &DriftVerdict| {
-        verdict.features.iter().map(|column| column.reason.clone()).collect::<Vec<_>>()
-    };
+    let reasons =
+        |verdict: &DriftVerdict| verdict.features.iter().map(|column| column.reason).collect::<Vec<_>>();
     assert_eq!(reasons(&read), reasons(&verdict));
     // A window of another model, and none at all.
     let other = WindowSketch { rows: 5, features: Vec::new(), prediction: None };

@@ -180,6 +180,8 @@ pub enum LineReason {
     TypesDiffer,
     /// Sure, but this small (0–1).
     Small(f64),
+    /// This is the smallest p-value that the test can give, and a smaller one would be needed.
+    Coarse(f64),
 }
 
 /// Columns that were not compared, and why.

@@ -15,7 +15,7 @@ pub enum Level {
     Normal,
     /// Blue: a change that the season explains. For information.
     Esperado,
-    /// Yellow: a confirmed change, performance still within its range. Review within two weeks.
+    /// Yellow: a change, confirmed or watched, performance still within its range. Review within two weeks.
     Atencion,
     /// Orange: a loss is likely, or the limit is expected within 30 days. Decide this week.
     Importante,
@@ -33,6 +33,8 @@ pub enum ChangeFact {
     None,
     /// Only the training reference is rejected; the same season of last year is not.
     Seasonal,
+    /// The training reference is rejected, and there is no same season of an earlier year to explain it.
+    Watched,
     /// A confirmed change.
     Confirmed,
 }
@@ -89,7 +91,7 @@ impl Level {
             return Self::Importante;
         }
         match facts.change {
-            ChangeFact::Confirmed => Self::Atencion,
+            ChangeFact::Confirmed | ChangeFact::Watched => Self::Atencion,
             ChangeFact::Seasonal => Self::Esperado,
             ChangeFact::None => Self::Normal,
         }
@@ -125,6 +127,12 @@ mod tests {
     fn a_change_that_only_the_training_reference_sees_is_expected() {
         let facts = Facts { change: ChangeFact::Seasonal, ..Facts::default() };
         assert_eq!(Level::of(&facts), Level::Esperado);
+    }
+
+    #[test]
+    fn a_change_without_an_earlier_year_is_not_expected() {
+        let facts = Facts { change: ChangeFact::Watched, ..Facts::default() };
+        assert_eq!(Level::of(&facts), Level::Atencion);
     }
 
     #[test]

@@ -140,9 +140,12 @@ async fn refresh(context: &WorkerContext, service: &Service, watched: &Watched) 
     let registry = &context.registry;
     let mut refreshed = Refreshed::default();
     for key in performance::stale(registry, service, &watched.latest(registry)).await? {
-        let stored = performance::refresh(registry, context.log.as_deref(), service, &key).await?;
+        let Some(stored) = performance::refresh(registry, context.log.as_deref(), service, &key).await?
+        else {
+            continue;
+        };
         refreshed.windows += 1;
-        refreshed.fell = stored.is_some_and(|stored| stored.fell);
+        refreshed.fell = stored.fell;
     }
     Ok(refreshed)
 }

@@ -1,6 +1,6 @@
 //! What a verdict means, as it is kept beside it.
 
-use chasqui_drift::calendar::SeasonalVerdict;
+use chasqui_drift::calendar::{Event, SeasonalVerdict};
 use chasqui_drift::decision::{Incident, Severity};
 use chasqui_drift::groups::GroupShift;
 use chasqui_drift::kind::ChangeDescription;
@@ -14,12 +14,18 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[schemars(rename = "DriftAssessment")]
 pub struct Assessment {
+    /// The window has fewer predictions than the service's policy asks for: only how they came was judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub few_rows: bool,
     /// Faults of the window's data; a season never explains them.
     pub faults: Vec<Fault>,
     /// What the season makes of the change; none when nothing changed, or where windows are shorter than a day.
     pub season: Option<SeasonReading>,
     /// Kind and date of each column that changed, in the verdict's order.
     pub changes: Vec<ColumnChange>,
+    /// There are more than 500 groups: none was followed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_many_groups: bool,
     /// What changed together, the gravest first.
     pub incidents: Vec<Incident>,
     /// How much a person must care.
@@ -31,11 +37,24 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// The change is what the season explains, or is watched because its season has no earlier year.
+    /// An earlier year explains the change.
     pub fn is_explained(&self) -> bool {
-        self.season.as_ref().is_some_and(|season| {
-            matches!(season.verdict, SeasonalVerdict::Expected { .. } | SeasonalVerdict::Watched { .. })
-        })
+        let verdict = self.season.as_ref().map(|season| season.verdict);
+        matches!(verdict, Some(SeasonalVerdict::Expected { .. }))
+    }
+
+    /// The season may explain the change, but there is no earlier year to say so.
+    pub fn is_watched(&self) -> bool {
+        let verdict = self.season.as_ref().map(|season| season.verdict);
+        matches!(verdict, Some(SeasonalVerdict::Watched { .. }))
+    }
+
+    /// The season that the change is part of, when it is much stronger than the year before.
+    pub fn stronger_season(&self) -> Option<Event> {
+        match self.season.as_ref()?.verdict {
+            SeasonalVerdict::Expected { event, notice: true } => Some(event),
+            _ => None,
+        }
     }
 }
 
@@ -47,6 +66,9 @@ pub struct SeasonReading {
     /// The stretch of an earlier year that it was compared with, both days included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_with: Option<(Date, Date)>,
+    /// The last day of the first window in which the change was there and nothing explained it; kept while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Date>,
     /// Where the rows of that stretch are from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SeasonSource>,
@@ -102,4 +124,29 @@ pub struct ChangeInterval {
     pub earliest: Date,
     /// Its last day.
     pub latest: Date,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_watched_is_not_explained() {
+        let of = |verdict| {
+            let season = SeasonReading {
+                verdict,
+                compared_with: None,
+                since: None,
+                source: None,
+                rows: 0,
+                columns: Vec::new(),
+            };
+            Assessment { season: Some(season), ..Assessment::default() }
+        };
+        let watched = of(SeasonalVerdict::Watched { event: Event::Carnaval, since: Date::MIN });
+        assert!(watched.is_watched() && !watched.is_explained());
+        let stronger = of(SeasonalVerdict::Expected { event: Event::Carnaval, notice: true });
+        assert!(stronger.is_explained() && stronger.stronger_season() == Some(Event::Carnaval));
+        assert_eq!(of(SeasonalVerdict::Alarm).stronger_season(), None);
+    }
 }

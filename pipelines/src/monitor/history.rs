@@ -16,13 +16,13 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::assessment::{ChangeInterval, ColumnChange};
-use super::rows::{Logged, each_logged};
+use super::rows::{LABEL, Logged, SCORE, VALUE, fold_logged, input_column};
 use crate::error::Result;
 
 /// Days before the window that are looked at: twelve weeks.
 const DAYS_BEFORE: i64 = 84;
-/// Groups followed; more are no groups but entities without a past.
-const MOST_GROUPS: usize = 500;
+/// More groups than this are no groups but entities without a past: none is followed.
+pub const MOST_GROUPS: usize = 500;
 /// Columns followed, the strongest.
 const MOST_COLUMNS: usize = 24;
 const DAY_MICROS: i64 = 86_400 * Micros::PER_SECOND;
@@ -38,6 +38,8 @@ pub enum Signal {
     Category(String),
     /// Whether it has no value.
     Missing,
+    /// Nothing: its values are not told.
+    Hidden,
 }
 
 /// A column that is followed.
@@ -80,6 +82,7 @@ pub struct DailyHistory {
     window: usize,
     columns: Vec<Vec<Mean>>,
     groups: Vec<BTreeMap<String, Vec<Mean>>>,
+    has_too_many_groups: bool,
     pairs: Pairs,
 }
 
@@ -93,7 +96,8 @@ impl DailyHistory {
         let columns = vec![vec![Mean::default(); days]; watches.len()];
         let groups = vec![BTreeMap::new(); watches.len()];
         let pairs = Pairs::new(watches.len());
-        Self { watches, first: last - days as i64 + 1, days, window, columns, groups, pairs }
+        let first = last - days as i64 + 1;
+        Self { watches, first, days, window, columns, groups, has_too_many_groups: false, pairs }
     }
 
     /// Adds a row: a number for every followed column in their order (NaN when it has none), and its group.
@@ -105,7 +109,12 @@ impl DailyHistory {
             let Some(means) = self.columns.get_mut(column) else { return };
             means[day].add(*value);
             let (Some(group), Some(groups)) = (group, self.groups.get_mut(column)) else { continue };
+            if self.has_too_many_groups {
+                continue;
+            }
             if !groups.contains_key(group) && groups.len() >= MOST_GROUPS {
+                self.has_too_many_groups = true;
+                self.groups.iter_mut().for_each(BTreeMap::clear);
                 continue;
             }
             groups.entry(group.to_owned()).or_insert_with(|| vec![Mean::default(); self.days])[day]
@@ -119,6 +128,11 @@ impl DailyHistory {
     /// Kind, date and groups of every followed column.
     pub fn changes(&self) -> Vec<ColumnChange> {
         (0..self.watches.len()).map(|column| self.change(column)).collect()
+    }
+
+    /// There are more groups than are followed.
+    pub fn has_too_many_groups(&self) -> bool {
+        self.has_too_many_groups
     }
 
     /// Correlations of the followed columns in the rows before the window, as triples of two places and a correlation.
@@ -243,7 +257,7 @@ fn signal(drift: &FeatureDrift) -> Signal {
     let known = moved.map(|(was, is)| (is.value.clone(), (is.share - was.share).abs()));
     let new = drift.after.new_categories.iter().map(|new| (new.value.clone(), new.share));
     let most = known.chain(new).max_by(|a, b| a.1.total_cmp(&b.1));
-    most.map_or(Signal::Missing, |(value, _)| Signal::Category(value))
+    most.map_or(Signal::Hidden, |(value, _)| Signal::Category(value))
 }
 
 /// Reads the history of a window from the log. None without rows.
@@ -256,14 +270,17 @@ pub(super) async fn read(
 ) -> Result<Option<DailyHistory>> {
     let before = DAYS_BEFORE * DAY_MICROS;
     let range = PredictionRange { from: Micros(range.from.0.saturating_sub(before)), ..range };
-    let mut history = DailyHistory::new(watches, range.to, window);
-    let mut rows = 0;
-    each_logged(registry, log, &range, |logged| {
-        rows += logged.rows();
-        add_rows(&mut history, &logged, group);
+    let inputs = watches.iter().map(|watch| watch.column.as_str()).chain(group);
+    let answers = [LABEL, SCORE, VALUE].map(str::to_owned);
+    let columns: Vec<String> = inputs.map(input_column).chain(answers).collect();
+    let history = DailyHistory::new(watches, range.to, window);
+    let group = group.map(str::to_owned);
+    let add = move |(history, rows): &mut (DailyHistory, usize), logged: Logged| {
+        *rows += logged.rows();
+        add_rows(history, &logged, group.as_deref());
         Ok(())
-    })
-    .await?;
+    };
+    let (history, rows) = fold_logged(registry, log, &range, &columns, (history, 0), add).await?;
     Ok((rows > 0).then_some(history))
 }
 
@@ -347,6 +364,24 @@ mod tests {
         assert_eq!(change.began.unwrap().on, date(2016, 4, 18), "{change:?}");
         assert_eq!(change.groups[0].name, "T4", "{:?}", change.groups);
         assert!(change.groups[0].beside_others < 0.0);
+    }
+
+    #[test]
+    fn more_groups_than_are_followed_are_told_of_and_not_named() {
+        let mut history = DailyHistory::new(vec![watch("nivel"), watch("precio")], END, 7);
+        for back in (1..=60).rev() {
+            for store in 0..10 {
+                let wave = ((back * 7 + store * 3) % 10) as f64 * 0.005;
+                let jump = if back <= 3 && store != 4 { 0.5 } else { 0.0 };
+                history.add(noon(back), &[1.0 + wave + jump, 1.0], Some(&format!("T{store}")));
+            }
+        }
+        assert!(!history.has_too_many_groups() && !history.changes()[0].groups.is_empty());
+        for customer in 0..MOST_GROUPS {
+            history.add(noon(1), &[1.0, 1.0], Some(&format!("C{customer}")));
+        }
+        assert!(history.has_too_many_groups());
+        assert!(history.changes().iter().all(|change| change.groups.is_empty()));
     }
 
     #[test]

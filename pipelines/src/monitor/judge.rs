@@ -1,6 +1,8 @@
 //! The verdict on a window: what the scan found, what is wrong with the data, what the season, the days before and the
 //! performance make of it, and whom it concerns.
 
+use std::sync::Arc;
+
 use chasqui_drift::calendar::SeasonalVerdict;
 use chasqui_drift::decision::{
     Alarm, Severity, SeverityPolicy, Situation, calibrated_drift, incidents, priority, severity,
@@ -9,22 +11,23 @@ use chasqui_drift::quality::{Check, Fault, column_faults, flow_faults};
 use chasqui_drift::{DriftPolicy, DriftVerdict, FeatureDrift, Profile, WindowSketch, scan};
 use chasqui_registry::name::ModelName;
 use chasqui_registry::prediction_log::{Log, PredictionRange};
-use chasqui_registry::service::{Service, Worth};
+use chasqui_registry::service::{Service, ServiceConfig, Worth};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, Registry};
 
 use super::assessment::{Assessment, SeasonReading};
+use super::flow::{flows, is_settled, latest};
 use super::history::{self, DailyHistory};
 use super::performance::{self, StoredPerformance};
-use super::season::{Source, Span, Stretch, days_of, read_season, season_of, watched_since};
-use super::verdict::{StoredVerdict, insert, latest_before, lock, previous, verdict_of};
-use super::window::{flows, is_settled, windows};
-use super::{DAY_SECONDS, WindowKey, drift_policy, notice, window_length};
+use super::season::{Source, Span, Stretch, days_of, history_of, read_season, season_of};
+use super::verdict::{Earlier, StoredVerdict, insert, lock, verdict_of};
+use super::window::windows;
+use super::{DAY_SECONDS, WindowKey, drift_policy, notice, personal, window_length};
 use crate::error::Result;
 
 /// Judges a window: merges the sketches of all replicas, scans the last 1, 2, 4 and 8 windows against the version's
-/// profile, says what that means, stores the verdict and raises alerts for what begins. None when the version has no
-/// profile.
+/// profile, says what that means, stores the verdict and raises alerts for what begins. Of a window with fewer rows than
+/// the policy asks for only the flow is judged. None when the version has no profile.
 pub async fn judge(
     registry: &Registry,
     log: Option<&Log>,
@@ -34,13 +37,19 @@ pub async fn judge(
     let model = ModelName::try_from(key.model.as_str())?;
     let Some(version) = registry.get_version(&model, key.version).await? else { return Ok(None) };
     let Some(profile) = registry.profile_of(&version).await? else { return Ok(None) };
-    let windows: Vec<WindowSketch> = windows(registry, key, &profile).await?.into_values().collect();
-    let policy = drift_policy(&service.config.monitor);
+    let mut windows: Vec<WindowSketch> = windows(registry, key, &profile).await?.into_values().collect();
+    let mut policy = drift_policy(&service.config.monitor);
+    let enough = service.config.monitor.min_rows;
+    if windows.last().is_none_or(|window| window.rows < enough) {
+        windows.drain(..windows.len().saturating_sub(1));
+        policy.min_rows = policy.min_rows.max(enough);
+    }
+    let (profile, windows) = (Arc::new(profile), Arc::new(windows));
     let judged = Judged { registry, log, service, key, version, profile, windows, policy };
     let verdict = judged.scan().await?;
     let mut performance = performance::estimate(registry, log, service, key, &judged.version).await?;
     if performance.performance.rows == 0 {
-        performance.performance.rows = judged.windows.last().map_or(0, |window| window.rows);
+        performance.performance.rows = judged.rows();
     }
     let assessment = judged.assess(&verdict, &performance).await?;
     let now = registry.now();
@@ -51,7 +60,8 @@ pub async fn judge(
         version: key.version,
         window_start: key.window_start,
         window_end: judged.end(),
-        drifted: verdict.missing_changed || (verdict.drifted && !assessment.is_explained()),
+        drifted: verdict.missing_changed
+            || (verdict.drifted && !assessment.is_explained() && !assessment.is_watched()),
         verdict,
         assessment,
         created_at: now,
@@ -70,15 +80,17 @@ async fn write(
     let fell_before = performance::fell_before(registry, key).await?;
     let mut tx = registry.db.begin().await?;
     lock(&mut tx, key).await?;
-    let before = latest_before(&mut tx, key).await?;
-    if before.as_ref().is_some_and(|before| before.window_start == key.window_start) {
+    let earlier = Earlier::read(&mut *tx, key).await?;
+    if earlier.latest.as_ref().is_some_and(|before| before.window_start == key.window_start) {
         tx.rollback().await?;
         return verdict_of(registry, key).await;
     }
     insert(&mut tx, &stored).await?;
-    performance::keep(&mut tx, performance).await?;
+    if performance.performance.rows > 0 {
+        performance::keep(&mut tx, performance).await?;
+    }
     let fell = (performance.fell && !fell_before).then_some(performance);
-    notice::tell(&mut tx, now, &stored, before.as_ref(), fell).await?;
+    notice::tell(&mut tx, now, &stored, &earlier, fell).await?;
     tx.commit().await?;
     Ok(Some(stored))
 }
@@ -90,15 +102,19 @@ struct Judged<'a> {
     service: &'a Service,
     key: &'a WindowKey,
     version: Version,
-    profile: Profile,
+    profile: Arc<Profile>,
     /// The oldest first, this one last.
-    windows: Vec<WindowSketch>,
+    windows: Arc<Vec<WindowSketch>>,
     policy: DriftPolicy,
 }
 
 impl Judged<'_> {
     fn end(&self) -> Micros {
         Micros(self.key.window_start.0.saturating_add(window_length(&self.service.config.monitor)))
+    }
+
+    fn rows(&self) -> u64 {
+        self.windows.last().map_or(0, |window| window.rows)
     }
 
     fn seed(&self) -> u64 {
@@ -111,14 +127,18 @@ impl Judged<'_> {
     }
 
     async fn scan(&self) -> Result<DriftVerdict> {
-        let (profile, windows, policy) = (self.profile.clone(), self.windows.clone(), self.policy.clone());
+        let (profile, windows) = (Arc::clone(&self.profile), Arc::clone(&self.windows));
+        let policy = self.policy.clone();
         let seed = self.seed();
-        Ok(tokio::task::spawn_blocking(move || scan(&profile, &windows, &policy, seed)).await?)
+        let scan = tokio::task::spawn_blocking(move || scan(&profile, &windows, &policy, seed));
+        let mut verdict = scan.await?;
+        personal::hide_values(&mut verdict, &self.service.config.personal);
+        Ok(verdict)
     }
 
     async fn assess(&self, verdict: &DriftVerdict, performance: &StoredPerformance) -> Result<Assessment> {
         let faults = self.faults(verdict).await?;
-        let data_fault = faults.iter().any(is_damage);
+        let data_fault = faults.iter().any(Fault::is_damage);
         let changed = verdict.drifted || verdict.missing_changed;
         let dollars = performance.performance.value.map_or(0.0, |value| value.weekly_loss.dollars.max(0.0));
         let season = if verdict.drifted && self.has_days() {
@@ -127,6 +147,13 @@ impl Judged<'_> {
             None
         };
         let history = if changed && self.has_days() { self.history(verdict).await? } else { None };
+        let (changes, history) = match history {
+            Some(history) => {
+                let described = move || (history.changes(), Some(history));
+                tokio::task::spawn_blocking(described).await?
+            }
+            None => (Vec::new(), None),
+        };
         let situation = Situation {
             verdict: season.as_ref().map_or_else(
                 || if verdict.drifted { SeasonalVerdict::Alarm } else { SeasonalVerdict::Steady },
@@ -139,9 +166,11 @@ impl Judged<'_> {
         let severity = severity(&situation, severity_policy(self.service.config.worth.as_ref()));
         Ok(Assessment {
             incidents: grouped(verdict, history.as_ref(), severity, dollars),
-            changes: history.as_ref().map(DailyHistory::changes).unwrap_or_default(),
+            changes,
+            too_many_groups: history.as_ref().is_some_and(DailyHistory::has_too_many_groups),
             faults,
             season,
+            few_rows: self.rows() < self.service.config.monitor.min_rows,
             severity: Some(severity),
             performance_fell: performance.fell,
             dollars,
@@ -152,6 +181,7 @@ impl Judged<'_> {
         let last = self.windows.last();
         let mut faults =
             last.map_or_else(Vec::new, |window| column_faults(&self.profile, window, &self.policy));
+        personal::hide_examples(&mut faults, &self.service.config.personal);
         for column in verdict.features.iter().filter(|column| column.missing_changed) {
             let is_known = |fault: &Fault| fault.column.as_ref() == Some(&column.name);
             if !faults.iter().any(is_known) {
@@ -162,7 +192,10 @@ impl Judged<'_> {
         let (now, earlier) = flows(self.registry, self.key, monitor).await?;
         let Some(now) = now else { return Ok(faults) };
         let of_flow = flow_faults(&earlier, now, &self.policy);
-        let settled = is_settled(self.registry, self.key, monitor).await?;
+        let start = self.key.window_start.0;
+        let latest = latest(self.registry, self.key).await?.unwrap_or(start);
+        // That none came is known: the window would not be judged otherwise.
+        let settled = self.rows() == 0 || is_settled(start, latest, monitor, self.registry.now());
         faults.extend(of_flow.into_iter().filter(|fault| settled || fault.check == Check::Duplicate));
         Ok(faults)
     }
@@ -177,25 +210,33 @@ impl Judged<'_> {
             version: &self.version,
             profile: &self.profile,
             min_rows: self.policy.min_rows,
+            asks_log: !personal::takes_personal(&self.service.config, &self.version),
         };
         let columns = verdict.features.iter().chain(&verdict.prediction);
         let look = columns.filter(|column| column.drifted).map(|column| column.windows).max().unwrap_or(1);
         let span = Span { end: self.end(), length: self.service.config.monitor.window_seconds, look };
         let earlier = source.earlier_years(&calendar, days, span).await?;
-        let before = previous(self.registry, self.key).await?;
-        let watched = before.as_ref().and_then(|before| before.assessment.season.as_ref());
-        let stretch = Stretch {
-            profile: &self.profile,
-            windows: &self.windows,
-            verdict,
-            policy: &self.policy,
-            days,
-            season: season_of(&calendar, days),
-            watched_since: watched_since(watched),
-            fault_or_loss,
-            seed: self.seed(),
+        let before = Earlier::read(self.registry.db.pool(), self.key).await?.whole;
+        let (since, alarmed) = history_of(verdict, before.as_ref());
+        let (profile, windows) = (Arc::clone(&self.profile), Arc::clone(&self.windows));
+        let (verdict, policy, seed) = (verdict.clone(), self.policy.clone(), self.seed());
+        let season = season_of(&calendar, days);
+        let read = move || {
+            let stretch = Stretch {
+                profile: &profile,
+                windows: &windows,
+                verdict: &verdict,
+                policy: &policy,
+                days,
+                season,
+                since,
+                alarmed,
+                fault_or_loss,
+                seed,
+            };
+            read_season(&stretch, &earlier)
         };
-        Ok(Some(read_season(&stretch, &earlier)))
+        Ok(Some(tokio::task::spawn_blocking(read).await?))
     }
 
     async fn history(&self, verdict: &DriftVerdict) -> Result<Option<DailyHistory>> {
@@ -204,17 +245,17 @@ impl Judged<'_> {
             from: self.key.window_start,
             to: self.end(),
         };
-        let group = self.service.config.groups.as_ref().map(|groups| groups.column.as_str());
-        let group = group.or(self.service.config.key_field.as_deref());
+        let group = group_of(&self.service.config);
         let days = (self.service.config.monitor.window_seconds / DAY_SECONDS).max(1);
         let watches = history::watches(verdict);
         history::read(self.registry, self.log, range, (watches, group), days as usize).await
     }
 }
 
-/// A fault that makes answers wrong whatever the model: never a season, always important.
-pub(super) fn is_damage(fault: &Fault) -> bool {
-    matches!(fault.check, Check::Missing | Check::Type | Check::Range)
+/// The column that names groups: the declared one, else the key, unless that is personal.
+fn group_of(config: &ServiceConfig) -> Option<&str> {
+    let key = config.key_field.as_ref().filter(|key| !config.personal.contains(key));
+    config.groups.as_ref().map(|groups| &groups.column).or(key).map(String::as_str)
 }
 
 fn missing(column: &FeatureDrift) -> Fault {
@@ -282,4 +323,24 @@ fn together(
 
 fn named<'a>(verdict: &'a DriftVerdict, name: &str) -> Option<&'a FeatureDrift> {
     verdict.features.iter().chain(&verdict.prediction).find(|column| column.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use chasqui_registry::name::ModelName;
+    use chasqui_registry::service::Groups;
+
+    use super::*;
+
+    #[test]
+    fn a_personal_key_names_no_groups() {
+        let mut config = ServiceConfig::of_model(ModelName::try_from("ventas").unwrap());
+        assert_eq!(group_of(&config), None);
+        config.key_field = Some("cliente".into());
+        assert_eq!(group_of(&config), Some("cliente"));
+        config.personal = vec!["cliente".into()];
+        assert_eq!(group_of(&config), None);
+        config.groups = Some(Groups { column: "tienda".into(), fairness: false });
+        assert_eq!(group_of(&config), Some("tienda"));
+    }
 }

@@ -7,8 +7,8 @@ use chasqui_registry::Micros;
 use chasqui_registry::db::Tx;
 use serde_json::{Value, json};
 
-use super::judge::is_damage;
 use super::performance::StoredPerformance;
+use super::verdict::Earlier;
 use super::{StoredVerdict, wording};
 use crate::alert::{self, Kind, NewAlert, Severity};
 use crate::error::Result;
@@ -26,11 +26,12 @@ pub(super) async fn tell(
     tx: &mut Tx,
     now: Micros,
     stored: &StoredVerdict,
-    before: Option<&StoredVerdict>,
+    earlier: &Earlier,
     fell: Option<&StoredPerformance>,
 ) -> Result<()> {
-    let mut notices: Vec<Notice> = of_faults(stored, before).into_iter().collect();
-    notices.extend(of_changes(stored, before));
+    let mut notices: Vec<Notice> = of_faults(stored, earlier).into_iter().collect();
+    notices.extend(of_changes(stored, earlier.whole.as_ref()));
+    notices.extend(of_season(stored, earlier.whole.as_ref()));
     notices.extend(fell.map(of_performance));
     send(tx, now, &stored.service, notices).await
 }
@@ -48,22 +49,24 @@ async fn send(tx: &mut Tx, now: Micros, service: &str, mut notices: Vec<Notice>)
     let sent = alert::sent_since(tx, service, now.plus_seconds(-WEEK_SECONDS)).await?;
     let incidents = notices.iter().map(|notice| notice.incident.clone()).collect();
     let dispatched = dispatch(incidents, Budget::of_week(sent));
+    let mut rest = Vec::new();
     for incident in &dispatched.alerts {
-        if let Some(place) = notices.iter().position(|notice| notice.incident == *incident) {
-            alert::raise(tx, now, &notices.swap_remove(place).alert).await?;
+        let Some(place) = notices.iter().position(|notice| notice.incident == *incident) else { continue };
+        let Notice { alert, .. } = notices.swap_remove(place);
+        // What was raised under its key before has more to say now.
+        if !alert::raise(tx, now, &alert).await? {
+            rest.push(alert);
         }
     }
-    let rest: Vec<Value> = notices
-        .into_iter()
-        .map(|notice| json!({ "kind": notice.alert.kind, "title": notice.alert.title, "body": notice.alert.body }))
-        .collect();
-    alert::gather(tx, now, service, rest).await
+    rest.extend(notices.into_iter().map(|notice| notice.alert));
+    alert::gather(tx, now, service, &rest).await
 }
 
-/// Faults that the verdict before did not have.
-fn of_faults(stored: &StoredVerdict, before: Option<&StoredVerdict>) -> Option<Notice> {
+/// Faults that the verdict before did not have; columns are looked at only where there are rows enough.
+fn of_faults(stored: &StoredVerdict, earlier: &Earlier) -> Option<Notice> {
     let is_known = |fault: &Fault| {
-        before.is_some_and(|before| {
+        let before = if fault.column.is_some() { &earlier.whole } else { &earlier.latest };
+        before.as_ref().is_some_and(|before| {
             let known = &before.assessment.faults;
             known.iter().any(|known| known.check == fault.check && known.column == fault.column)
         })
@@ -72,7 +75,7 @@ fn of_faults(stored: &StoredVerdict, before: Option<&StoredVerdict>) -> Option<N
     if new.is_empty() {
         return None;
     }
-    let (gravity, severity) = if new.iter().any(|fault| is_damage(fault)) {
+    let (gravity, severity) = if new.iter().any(|fault| fault.is_damage()) {
         (Gravity::Important, Severity::Importante)
     } else {
         (Gravity::Attention, Severity::Atencion)
@@ -124,6 +127,29 @@ fn of_changes<'a>(
             title: wording::change(stored, incident),
             body: facts(stored, json!({ "features": features(stored, incident), "incident": incident })),
             dedup_key: key("drift", stored, incident.columns.first().map_or("", String::as_str)),
+        },
+    })
+}
+
+/// A season that is much stronger than the year before, where the verdict before did not say so.
+fn of_season(stored: &StoredVerdict, before: Option<&StoredVerdict>) -> Option<Notice> {
+    let event = stored.assessment.stronger_season()?;
+    if before.is_some_and(|before| before.assessment.stronger_season() == Some(event)) {
+        return None;
+    }
+    Some(Notice {
+        incident: Incident {
+            columns: vec!["season".to_owned()],
+            priority: stored.assessment.dollars,
+            severity: Gravity::Attention,
+        },
+        alert: NewAlert {
+            service: stored.service.clone(),
+            kind: Kind::Drift,
+            severity: Severity::Atencion,
+            title: wording::season(&stored.service, event),
+            body: facts(stored, json!({ "season": stored.assessment.season })),
+            dedup_key: key("season", stored, ""),
         },
     })
 }

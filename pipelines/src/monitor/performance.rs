@@ -18,7 +18,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use estimator::{Estimator, Reference};
-pub(super) use outlook::is_loss;
 pub use store::{StoredPerformance, of_window, windows};
 pub use watch::{estimate, refresh, stale};
 pub(super) use watch::{fell_before, keep};
@@ -47,6 +46,13 @@ pub struct Figure {
     /// It lies outside the thresholds, for the worse.
     #[serde(default)]
     pub fell: bool,
+}
+
+impl Figure {
+    /// A larger value is worse.
+    pub fn is_loss(&self) -> bool {
+        matches!(self.measure.as_str(), "mean_absolute" | "root_mean_squared")
+    }
 }
 
 /// What the answers of a window are worth.
@@ -91,8 +97,24 @@ pub struct WindowPerformance {
     pub fairness: Vec<GroupFairness>,
     /// The figures on groups rest on outcomes, not on estimates.
     pub fairness_realized: bool,
-    /// Why there is no estimate, in a word: `no_estimator`, `few_rows`, `personal_inputs`.
-    pub not_estimated: Option<String>,
+    /// Why there is no estimate.
+    pub not_estimated: Option<NotEstimated>,
+}
+
+/// Why the performance of a window is not estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotEstimated {
+    /// The version has no estimator: it was not trained here, or on too few rows.
+    NoEstimator,
+    /// The window has too few rows.
+    FewRows,
+    /// The version has too few held-out rows to know its losses.
+    FewHeldOutRows,
+    /// The log does not hold what the model must be asked again.
+    InputsNotLogged,
+    /// An input is personal: the log holds its pseudonyms, which no model can be asked about.
+    PersonalInputs,
 }
 
 /// Outcomes below which a measure says nothing.

@@ -1,5 +1,7 @@
 //! Rows of the prediction log and of datasets as tables, and as sketches over a profile's cells.
 
+use std::sync::Arc;
+
 use chasqui_drift::{ColumnProfile, Profile, Reference, Sketch, WindowSketch};
 use chasqui_registry::prediction_log::{Log, PredictionRange, PredictionStream};
 use chasqui_registry::version::Version;
@@ -11,10 +13,15 @@ use crate::error::{Error, Result};
 
 /// Begins the names of the log's columns that hold inputs.
 const INPUT_PREFIX: &str = "in.";
+/// The log's columns of the version and of what it answered.
+pub(super) const VERSION: &str = "version";
+pub(super) const LABEL: &str = "out.label";
+pub(super) const SCORE: &str = "out.score";
+pub(super) const VALUE: &str = "out.value";
 /// Rows that go through a model at once.
 const CHUNK: usize = 4096;
 
-/// Logged predictions: the inputs under their plain names, and what was answered.
+/// Logged predictions: the inputs under their plain names, and what was answered. What was not read has no values.
 pub(super) struct Logged {
     pub(super) inputs: Table,
     pub(super) at: Vec<i64>,
@@ -37,10 +44,10 @@ impl Logged {
         let numbers = |wanted: &str| numbers(&rest, wanted).unwrap_or_else(|| vec![f64::NAN; rows]);
         Ok(Self {
             at: times(&rest, "at"),
-            version: numbers("version"),
-            label: texts(&rest, "out.label").unwrap_or_else(|| vec![None; rows]),
-            score: numbers("out.score"),
-            value: numbers("out.value"),
+            version: numbers(VERSION),
+            label: texts(&rest, LABEL).unwrap_or_else(|| vec![None; rows]),
+            score: numbers(SCORE),
+            value: numbers(VALUE),
             inputs: Table::new(inputs).map_err(Error::internal)?,
         })
     }
@@ -72,32 +79,48 @@ fn times(columns: &[Column], wanted: &str) -> Vec<i64> {
     }
 }
 
-/// Hands over the predictions of a span, file by file, so that memory holds one file at a time.
-pub(super) async fn each_logged(
+/// The log's column of an input.
+pub(super) fn input_column(name: &str) -> String {
+    format!("{INPUT_PREFIX}{name}")
+}
+
+/// The log's columns of a model's inputs.
+pub(super) fn input_columns(model: &Model) -> Vec<String> {
+    model.signature().features.iter().map(|feature| input_column(&feature.name)).collect()
+}
+
+/// Folds the predictions of a span into `state`, file by file, so that memory holds one file at a time. Of each only
+/// `columns` are read, and what is done with them is done on blocking threads.
+pub(super) async fn fold_logged<S: Send + 'static>(
     registry: &Registry,
     log: Option<&Log>,
     range: &PredictionRange,
-    mut take: impl FnMut(Logged) -> Result<()> + Send,
-) -> Result<()> {
-    let mut stream = PredictionStream::open(registry, log, range).await?;
+    columns: &[String],
+    mut state: S,
+    take: impl Fn(&mut S, Logged) -> Result<()> + Send + Sync + 'static,
+) -> Result<S> {
+    let take = Arc::new(take);
+    let mut stream = PredictionStream::open(registry, log, range, columns).await?;
     while let Some(batches) = stream.next().await? {
+        let take = Arc::clone(&take);
         // Files and local segments of several versions have schemas of their own.
-        let tables = tokio::task::spawn_blocking(move || {
-            let one = |batch| Table::from_batches(std::slice::from_ref(batch)).map_err(Error::internal);
-            batches.iter().map(one).collect::<Result<Vec<Table>>>()
-        });
-        for table in tables.await?? {
-            take(Logged::new(&table)?)?;
-        }
+        let fold = move || {
+            for batch in &batches {
+                let table = Table::from_batches(std::slice::from_ref(batch)).map_err(Error::internal)?;
+                take(&mut state, Logged::new(&table)?)?;
+            }
+            Ok::<S, Error>(state)
+        };
+        state = tokio::task::spawn_blocking(fold).await??;
     }
-    Ok(())
+    Ok(state)
 }
 
 /// A version's model, loaded to be asked beside the request path.
-pub(super) async fn load_model(registry: &Registry, version: &Version) -> Result<Model> {
+pub(super) async fn load_model(registry: &Registry, version: &Version) -> Result<Arc<Model>> {
     let bytes = registry.version_bytes(version).await?;
     let load = move || Model::load(&bytes, &Limits::default()).map_err(Error::internal);
-    tokio::task::spawn_blocking(load).await?
+    Ok(Arc::new(tokio::task::spawn_blocking(load).await??))
 }
 
 /// Counts rows of a table, and what the model says about them, into a sketch over the profile's cells.

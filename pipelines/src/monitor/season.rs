@@ -4,6 +4,8 @@
 //! A week can lie in several seasons (a payday, the end of Carnival, the weeks before school): it is explained by the
 //! earlier year in any of them. Outside every season the same weeks of the year before are the second reference.
 
+use std::sync::Arc;
+
 use chasqui_drift::calendar::{
     Calendar, Counterpart, Event, Likeness, SeasonalChange, SeasonalVerdict, counterparts, judge, likeness,
 };
@@ -20,7 +22,8 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
 use super::assessment::{ColumnLikeness, SeasonReading, SeasonSource};
-use super::rows::{count, each_logged, load_model, within};
+use super::rows::{Logged, count, fold_logged, input_columns, load_model, within};
+use super::verdict::StoredVerdict;
 use crate::error::{Error, Result};
 use crate::pipeline;
 
@@ -42,8 +45,10 @@ pub struct Stretch<'a> {
     pub days: (Date, Date),
     /// The yearly season that the window lies in.
     pub season: Option<Event>,
-    /// Since when a change without an earlier year is watched.
-    pub watched_since: Option<Date>,
+    /// Since when the change is there, if it was there before.
+    pub since: Option<Date>,
+    /// The window before raised an alarm about a column that still differs.
+    pub alarmed: bool,
     /// The data are faulty or performance fell: no season explains that.
     pub fault_or_loss: bool,
     /// Seed of what chance makes of distances.
@@ -96,12 +101,19 @@ pub fn read_season(stretch: &Stretch<'_>, earlier: &[EarlierYear]) -> SeasonRead
         season: year.map(|year| year.counterpart.event).or(stretch.season),
         size: strongest.map_or(0.0, |(_, column)| column.likeness.from_training),
         size_last_year: strongest.map(|(_, column)| column.likeness.last_year),
-        watched_since: stretch.watched_since,
+        since: stretch.since,
+        alarmed: stretch.alarmed,
         today: stretch.days.1,
         fault_or_loss: stretch.fault_or_loss,
     });
+    let since = match verdict {
+        SeasonalVerdict::Watched { since, .. } => Some(since),
+        SeasonalVerdict::Alarm => Some(stretch.since.unwrap_or(stretch.days.1)),
+        SeasonalVerdict::Steady | SeasonalVerdict::Expected { .. } => None,
+    };
     SeasonReading {
         verdict,
+        since,
         compared_with: year.map(|year| (year.counterpart.from, year.counterpart.to)),
         source: year.map(|year| year.source),
         rows: year.and_then(|year| year.windows.last()).map_or(0, |window| window.rows),
@@ -169,9 +181,11 @@ pub(super) struct Source<'a> {
     pub(super) log: Option<&'a Log>,
     pub(super) service: &'a chasqui_registry::name::ServiceName,
     pub(super) version: &'a Version,
-    pub(super) profile: &'a Profile,
+    pub(super) profile: &'a Arc<Profile>,
     /// Rows below which a year is not compared.
     pub(super) min_rows: u64,
+    /// The log holds the version's inputs as they were sent: none is a pseudonym.
+    pub(super) asks_log: bool,
 }
 
 /// The windows that are looked for in earlier years: the last `look` of `length` seconds up to `end`.
@@ -201,14 +215,14 @@ impl Source<'_> {
                 continue;
             }
             let shifted = Span { end: span.end.plus_seconds(-back * DAY), ..span };
-            let mut windows = self.logged(&model, shifted).await?;
+            let mut windows = if self.asks_log { self.logged(&model, shifted).await? } else { Vec::new() };
             let mut source = SeasonSource::Log;
             if windows.last().is_none_or(|window| window.rows < self.min_rows) {
                 if dataset.is_none() {
                     dataset = Some(self.dataset().await?);
                 }
                 windows = match &dataset {
-                    Some(Some((table, at))) => self.of_table(&model, table, at, shifted)?,
+                    Some(Some(dataset)) => self.of_table(&model, dataset, shifted).await?,
                     _ => Vec::new(),
                 };
                 source = SeasonSource::Dataset;
@@ -220,28 +234,30 @@ impl Source<'_> {
         Ok(years)
     }
 
-    async fn logged(&self, model: &Model, span: Span) -> Result<Vec<WindowSketch>> {
+    async fn logged(&self, model: &Arc<Model>, span: Span) -> Result<Vec<WindowSketch>> {
         let range = PredictionRange { service: self.service.clone(), from: span.start(), to: span.end };
-        let mut windows = span.empty(self.profile);
-        let taken = each_logged(self.registry, self.log, &range, |logged| {
+        let columns = input_columns(model);
+        let (asked, profile) = (Arc::clone(model), Arc::clone(self.profile));
+        let count = move |windows: &mut Vec<WindowSketch>, logged: Logged| {
             for (number, window) in windows.iter_mut().enumerate() {
                 let (from, to) = span.window(number);
-                count(model, self.profile, &logged.inputs, &within(&logged.at, from, to), window)?;
+                count(&asked, &profile, &logged.inputs, &within(&logged.at, from, to), window)?;
             }
             Ok(())
-        });
+        };
+        let taken = fold_logged(self.registry, self.log, &range, &columns, span.empty(self.profile), count);
         match taken.await {
             // Another version may have taken other inputs: then the log says nothing about this one's.
-            Err(Error::Invalid(why)) => {
-                tracing::debug!(service = %self.service, why, "the log of the earlier year does not fit the version");
+            Err(Error::Invalid(_)) => {
+                tracing::debug!(service = %self.service, "the log of the earlier year does not fit the version");
                 Ok(Vec::new())
             }
-            other => other.map(|()| windows),
+            other => other,
         }
     }
 
     /// The dataset that the version was trained on, with the time of each row; none where it has no times.
-    async fn dataset(&self) -> Result<Option<(Table, Vec<i64>)>> {
+    async fn dataset(&self) -> Result<Option<Arc<(Table, Vec<i64>)>>> {
         let (Some(dataset), Some(pipeline)) =
             (&self.version.lineage.dataset, self.version.tags.get("pipeline"))
         else {
@@ -254,22 +270,32 @@ impl Source<'_> {
         let table = tokio::task::spawn_blocking(read).await??;
         let Some(ColumnData::Time(times)) = table.column(&time) else { return Ok(None) };
         let at = noon_of_dates(times);
-        Ok(Some((table, at)))
+        Ok(Some(Arc::new((table, at))))
     }
 
-    fn of_table(&self, model: &Model, table: &Table, at: &[i64], span: Span) -> Result<Vec<WindowSketch>> {
-        let mut windows = span.empty(self.profile);
-        for (number, window) in windows.iter_mut().enumerate() {
-            let (from, to) = span.window(number);
-            match count(model, self.profile, table, &within(at, from, to), window) {
-                Err(Error::Invalid(why)) => {
-                    tracing::debug!(service = %self.service, why, "the dataset does not fit the version");
-                    return Ok(Vec::new());
-                }
-                other => other?,
+    async fn of_table(
+        &self,
+        model: &Arc<Model>,
+        dataset: &Arc<(Table, Vec<i64>)>,
+        span: Span,
+    ) -> Result<Vec<WindowSketch>> {
+        let (model, profile, dataset) = (Arc::clone(model), Arc::clone(self.profile), Arc::clone(dataset));
+        let counted = tokio::task::spawn_blocking(move || {
+            let (table, at) = &*dataset;
+            let mut windows = span.empty(&profile);
+            for (number, window) in windows.iter_mut().enumerate() {
+                let (from, to) = span.window(number);
+                count(&model, &profile, table, &within(at, from, to), window)?;
             }
+            Ok(windows)
+        });
+        match counted.await? {
+            Err(Error::Invalid(_)) => {
+                tracing::debug!(service = %self.service, "the dataset does not fit the version");
+                Ok(Vec::new())
+            }
+            other => other,
         }
-        Ok(windows)
     }
 }
 
@@ -298,12 +324,19 @@ impl Span {
     }
 }
 
-/// Since when the change is watched, as an earlier verdict says.
-pub(super) fn watched_since(reading: Option<&SeasonReading>) -> Option<Date> {
-    match reading?.verdict {
-        SeasonalVerdict::Watched { since, .. } => Some(since),
-        _ => None,
-    }
+/// Since when a change is there, and whether it was an alarm, as the window before says. Of columns that did not differ
+/// then it says nothing.
+pub(super) fn history_of(verdict: &DriftVerdict, before: Option<&StoredVerdict>) -> (Option<Date>, bool) {
+    let differs = |verdict: &DriftVerdict, name: &str| {
+        let mut columns = verdict.features.iter().chain(&verdict.prediction);
+        columns.any(|column| column.drifted && column.name == name)
+    };
+    let lasts = |before: &&StoredVerdict| {
+        let mut columns = verdict.features.iter().chain(&verdict.prediction);
+        columns.any(|column| column.drifted && differs(&before.verdict, &column.name))
+    };
+    let Some(before) = before.filter(lasts) else { return (None, false) };
+    (before.assessment.season.as_ref().and_then(|reading| reading.since), before.drifted)
 }
 
 #[cfg(test)]

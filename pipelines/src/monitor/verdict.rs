@@ -12,6 +12,9 @@ use sqlx::any::AnyRow;
 use super::{Assessment, WindowKey};
 use crate::error::Result;
 
+/// Verdicts among which the last one on a window with enough rows is looked for.
+const LOOKED_BACK: i64 = 16;
+
 /// A verdict as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoredVerdict {
@@ -69,21 +72,6 @@ pub async fn verdict_of(registry: &Registry, key: &WindowKey) -> Result<Option<S
     row.as_ref().map(from_row).transpose()
 }
 
-/// The verdict on the last judged window of the version before this one.
-pub(super) async fn previous(registry: &Registry, key: &WindowKey) -> Result<Option<StoredVerdict>> {
-    let row = sqlx::query(
-        "SELECT * FROM drift_verdicts WHERE service = $1 AND model = $2 AND version = $3 AND window_start < $4 \
-         ORDER BY window_start DESC LIMIT 1",
-    )
-    .bind(&key.service)
-    .bind(&key.model)
-    .bind(key.version)
-    .bind(key.window_start.0)
-    .fetch_optional(registry.db.pool())
-    .await?;
-    row.as_ref().map(from_row).transpose()
-}
-
 /// Keeps everybody else who judges this service waiting until this transaction ends: a window is judged once.
 pub(super) async fn lock(tx: &mut Tx, key: &WindowKey) -> Result<()> {
     sqlx::query("UPDATE services SET updated_at = updated_at WHERE name = $1")
@@ -93,18 +81,35 @@ pub(super) async fn lock(tx: &mut Tx, key: &WindowKey) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn latest_before(tx: &mut Tx, key: &WindowKey) -> Result<Option<StoredVerdict>> {
-    let row = sqlx::query(
-        "SELECT * FROM drift_verdicts WHERE service = $1 AND model = $2 AND version = $3 \
-         AND window_start <= $4 ORDER BY window_start DESC LIMIT 1",
-    )
-    .bind(&key.service)
-    .bind(&key.model)
-    .bind(key.version)
-    .bind(key.window_start.0)
-    .fetch_optional(&mut **tx)
-    .await?;
-    row.as_ref().map(from_row).transpose()
+/// Verdicts on windows of a version up to one.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    /// On the last window.
+    pub(super) latest: Option<StoredVerdict>,
+    /// On the last window that had enough rows to be compared.
+    pub(super) whole: Option<StoredVerdict>,
+}
+
+impl Earlier {
+    pub(super) async fn read(
+        executor: impl sqlx::Executor<'_, Database = sqlx::Any>,
+        key: &WindowKey,
+    ) -> Result<Self> {
+        let rows = sqlx::query(
+            "SELECT * FROM drift_verdicts WHERE service = $1 AND model = $2 AND version = $3 \
+             AND window_start <= $4 ORDER BY window_start DESC LIMIT $5",
+        )
+        .bind(&key.service)
+        .bind(&key.model)
+        .bind(key.version)
+        .bind(key.window_start.0)
+        .bind(LOOKED_BACK)
+        .fetch_all(executor)
+        .await?;
+        let verdicts = rows.iter().map(from_row).collect::<Result<Vec<_>>>()?;
+        let whole = verdicts.iter().find(|verdict| !verdict.assessment.few_rows).cloned();
+        Ok(Self { latest: verdicts.into_iter().next(), whole })
+    }
 }
 
 pub(super) async fn insert(tx: &mut Tx, stored: &StoredVerdict) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The Spanish sentences of alerts about data and performance: no names of tests, figures as in Ecuador.
 
+use chasqui_drift::calendar::Event;
 use chasqui_drift::decision::Incident;
 use chasqui_drift::kind::ChangeKind;
 use chasqui_drift::quality::{Check, Fault};
@@ -41,6 +42,7 @@ pub(super) fn fault(fault: &Fault) -> String {
             format!("«{column}» trae valores que el modelo no conoce en {after} de los casos{example}")
         }
         Check::Duplicate => format!("{after} de los pedidos llegan repetidos (antes, {before})"),
+        Check::Freshness if fault.after >= 1.0 => "no llegó ningún pedido en todo el período".to_owned(),
         Check::Freshness => format!("en el último {after} del período no llegó ningún pedido"),
         Check::Volume => {
             let count = |rows: f64| format.number(rows, 0);
@@ -72,6 +74,15 @@ pub(super) fn change(stored: &StoredVerdict, incident: &Incident) -> String {
         title.extend(places(change).map(|places| format!(" {places}")));
     }
     title
+}
+
+/// That a season is much stronger than the year before.
+pub(super) fn season(service: &str, event: Event) -> String {
+    let season = match event {
+        Event::MismasFechas => "en las mismas semanas del año anterior".to_owned(),
+        event => format!("el año anterior por la misma temporada ({})", event.name()),
+    };
+    format!("Los datos de «{service}» cambiaron como {season}, pero esta vez con mucha más fuerza.")
 }
 
 fn change_of<'a>(assessment: &'a Assessment, column: &str) -> Option<&'a ColumnChange> {
@@ -122,7 +133,7 @@ pub(super) fn performance(stored: &StoredPerformance) -> String {
 
 fn figure_in_words(figure: &Figure, estimated: bool) -> String {
     let format = Format::new(Language::Es);
-    let is_share = !super::performance::is_loss(figure);
+    let is_share = !figure.is_loss();
     let show = |value: f64| if is_share { format.number(value * 100.0, 0) } else { format.plain(value) };
     let (now, low, high) = (show(figure.value), show(figure.lower), show(figure.upper));
     let before = figure.reference.map(show);
@@ -164,6 +175,8 @@ mod tests {
         assert_eq!(fault(&empty), "«precio» llega vacía en 12,0 % de los casos (antes, en 0,1 %)");
         let few = of(Check::Volume, None, 1400.0, 210.0, None);
         assert_eq!(fault(&few), "llegaron 210 pedidos en el período, cuando lo usual son 1.400");
+        let silent = of(Check::Freshness, None, 0.1, 2.1, None);
+        assert_eq!(fault(&silent), "no llegó ningún pedido en todo el período");
         let odd = of(Check::Range, Some("precio"), 0.0, 0.05, Some("-3"));
         let told = faults("ventas", &[&empty, &odd]);
         assert!(
@@ -173,6 +186,15 @@ mod tests {
         assert!(told.ends_with("en 5,0 % de los casos, por ejemplo «-3»."), "{told}");
         let many = faults("ventas", &[&empty, &odd, &few, &few, &few]);
         assert!(many.ends_with("; y 2 fallas más."), "{many}");
+    }
+
+    #[test]
+    fn a_stronger_season_is_told_with_its_name() {
+        assert_eq!(
+            season("ventas", Event::Carnaval),
+            "Los datos de «ventas» cambiaron como el año anterior por la misma temporada (Carnaval), pero esta vez con \
+             mucha más fuerza."
+        );
     }
 
     #[test]

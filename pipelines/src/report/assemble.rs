@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chasqui_registry::name::{ModelName, ServiceName};
-use chasqui_registry::prediction_log::{Log, labelled, read_predictions};
+use chasqui_registry::prediction_log::{Log, PredictionRange, labelled, read_predictions};
 use chasqui_registry::service::Service;
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, PageRequest, Registry};
@@ -165,7 +165,8 @@ async fn rows(
     rollouts.retain(|rollout| within(rollout.created_at));
     let run = last_judged_run(registry, name.as_str(), from, to).await?;
     let answered = read_predictions(registry, log, name, from, to).await?;
-    let known = labelled(registry, log, name, from, to).await?;
+    let range = PredictionRange { service: name.clone(), from, to };
+    let known = labelled(registry, log, &range, Some(&[])).await?;
     let task = serving.and_then(|version| versions.get(&version)).and_then(|version| version.signature.task);
     let traffic = tokio::task::spawn_blocking(move || {
         let table = |batches| Table::from_batches(batches).map_err(Error::internal);
@@ -207,21 +208,25 @@ async fn last_judged_run(
 /// explains or whose data are faulty, or the latest.
 fn decisive(rows: &Rows) -> Option<&StoredVerdict> {
     let told = |verdict: &&StoredVerdict| verdict.verdict.drifted || !verdict.assessment.faults.is_empty();
-    let alarm = rows.verdicts.iter().find(|verdict| verdict.drifted);
-    alarm.or_else(|| rows.verdicts.iter().find(told)).or_else(|| rows.verdicts.first())
+    let whole = |verdict: &&StoredVerdict| !verdict.assessment.few_rows;
+    let find = |is_it: &dyn Fn(&&StoredVerdict) -> bool| rows.verdicts.iter().find(is_it);
+    let alarm = find(&|verdict| verdict.drifted);
+    alarm.or_else(|| find(&told)).or_else(|| find(&whole)).or_else(|| rows.verdicts.first())
 }
 
 /// What happens if nobody does anything, where the performance does not tell.
 fn quiet(facts: &Facts) -> Inaction {
-    let calm = facts.change != ChangeFact::Confirmed && facts.performance != PerformanceFact::LossLikely;
+    let explained = matches!(facts.change, ChangeFact::None | ChangeFact::Seasonal);
+    let calm = explained && facts.performance != PerformanceFact::LossLikely;
     if calm { Inaction::NoConsequence } else { Inaction::Unknown }
 }
 
 fn change_fact(verdict: &StoredVerdict) -> ChangeFact {
-    match (verdict.verdict.drifted, verdict.assessment.is_explained()) {
-        (false, _) => ChangeFact::None,
-        (true, true) => ChangeFact::Seasonal,
-        (true, false) => ChangeFact::Confirmed,
+    match &verdict.assessment {
+        _ if !verdict.verdict.drifted => ChangeFact::None,
+        assessment if assessment.is_explained() => ChangeFact::Seasonal,
+        assessment if assessment.is_watched() => ChangeFact::Watched,
+        _ => ChangeFact::Confirmed,
     }
 }
 
@@ -344,6 +349,9 @@ fn action(rows: &Rows, facts: &Facts, verdict: Option<&StoredVerdict>) -> Action
                 rows.retraining_cost(),
             )
         };
+    }
+    if facts.change == ChangeFact::Watched {
+        return Action::Review;
     }
     if rows.traffic.predictions > 0 && rows.traffic.outcomes == 0 {
         return Action::SendOutcomes { per_week: OUTCOMES_PER_WEEK };

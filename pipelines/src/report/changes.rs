@@ -1,6 +1,6 @@
 //! What changed, as a report tells it: the columns of a verdict, before and after.
 
-use chasqui_drift::{Category, ColumnKind, FeatureDrift, Summary};
+use chasqui_drift::{Category, FeatureDrift, Summary};
 use chasqui_report::{Change, Distribution, DistributionCell, Measure, Pace, Unit};
 
 use super::meaning;
@@ -23,23 +23,24 @@ fn changed_columns(verdict: &StoredVerdict) -> Vec<Change> {
     let weight =
         |feature: &FeatureDrift| feature.importance.unwrap_or(0.0) * feature.effect + feature.effect * 1e-3;
     features.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
-    let of_features = features.into_iter().filter_map(|feature| change(feature, false));
+    let of_features = features.into_iter().map(|feature| change(feature, false));
     let prediction = verdict.verdict.prediction.iter().filter(drifted);
-    of_features.chain(prediction.filter_map(|feature| change(feature, true))).collect()
+    of_features.chain(prediction.map(|feature| change(feature, true))).collect()
 }
 
-fn change(feature: &FeatureDrift, prediction: bool) -> Option<Change> {
+fn change(feature: &FeatureDrift, prediction: bool) -> Change {
     let (before, after) = (&feature.before, &feature.after);
     let (measure, unit, was, is) = if feature.missing_changed && !feature.drifted {
         (Measure::Missing, Unit::Percent, feature.missing_before, feature.missing_after)
-    } else if feature.kind == ColumnKind::Number {
+    } else if let Some((was, is)) = before.mean.zip(after.mean) {
         let measure = if prediction { Measure::Prediction } else { Measure::Mean };
-        (measure, Unit::Plain, before.mean?, after.mean?)
-    } else {
-        let (value, was, is) = largest_move(before, after)?;
+        (measure, Unit::Plain, was, is)
+    } else if let Some((value, was, is)) = largest_move(before, after) {
         (Measure::Share { value }, Unit::Percent, was, is)
+    } else {
+        (Measure::Moved, Unit::Percent, 0.0, feature.effect)
     };
-    Some(Change {
+    Change {
         feature: feature.name.clone(),
         label: None,
         measure,
@@ -51,7 +52,7 @@ fn change(feature: &FeatureDrift, prediction: bool) -> Option<Change> {
         coincides_with: None,
         verified_cause: None,
         distribution: distribution(before, after),
-    })
+    }
 }
 
 /// The category whose share moved most, and its shares.

@@ -3,7 +3,7 @@
 use chasqui_drift::calendar::{Event, SeasonalVerdict};
 use chasqui_drift::decision::{Advice, GroupFairness, RetrainingForecast};
 use chasqui_drift::kind::ChangeKind;
-use chasqui_drift::quality::{Check, Fault};
+use chasqui_drift::quality::Fault;
 use chasqui_report::{
     Action, Fairness, GroupShare, Inaction, Money, Pace, Quality, QualityMeasure, Range, Season, Unit,
 };
@@ -11,15 +11,12 @@ use chasqui_report::{
 use crate::monitor::performance::{StoredPerformance, Value, WindowPerformance};
 use crate::monitor::{ColumnChange, StoredVerdict};
 
-/// The normal deviations of an 80 % interval.
-const REACH: f64 = 1.2816;
 const WEEKS_PER_MONTH: f64 = 365.25 / 12.0 / 7.0;
 const DAYS_PER_WEEK: f64 = 7.0;
 
 /// The data arrive broken: empty, of another type or impossible.
 pub(super) fn is_damaged(stored: &StoredVerdict) -> bool {
-    let damaged = |fault: &Fault| matches!(fault.check, Check::Missing | Check::Type | Check::Range);
-    stored.verdict.missing_changed || stored.assessment.faults.iter().any(damaged)
+    stored.verdict.missing_changed || stored.assessment.faults.iter().any(Fault::is_damage)
 }
 
 /// Whether the season explains what a verdict found.
@@ -127,9 +124,8 @@ pub(super) fn estimated_quality(stored: &StoredPerformance) -> Option<Quality> {
 
 /// What is lost in a month, as a range.
 fn monthly(value: &Value) -> Range {
-    let loss = value.weekly_loss;
-    let (middle, reach) = (loss.dollars * WEEKS_PER_MONTH, REACH * loss.error * WEEKS_PER_MONTH);
-    Range::new(middle - reach, middle + reach)
+    let (low, high) = value.weekly_loss.interval();
+    Range::new(low * WEEKS_PER_MONTH, high * WEEKS_PER_MONTH)
 }
 
 /// What the performance means in dollars, where answers have a worth.
@@ -152,9 +148,7 @@ pub(super) fn retraining(performance: Option<&WindowPerformance>, cost: f64) -> 
 /// What happens if nobody does anything, as far as the performance tells.
 pub(super) fn inaction(performance: Option<&WindowPerformance>) -> Option<Inaction> {
     let performance = performance?;
-    let losing = performance.value.filter(|value| {
-        value.weekly_loss.dollars > REACH * value.weekly_loss.error && value.weekly_loss.dollars > 0.0
-    });
+    let losing = performance.value.filter(|value| value.weekly_loss.interval().0 > 0.0);
     if let Some(value) = losing {
         return Some(Inaction::LossPerMonth(monthly(&value)));
     }

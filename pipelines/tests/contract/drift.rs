@@ -4,10 +4,11 @@ use chasqui_drift::calendar::{Calendar, Event, SeasonalVerdict};
 use chasqui_drift::quality::Check;
 use chasqui_drift::{Profile, WindowSketch};
 use chasqui_pipelines::jobs::{Dedup, JobKind, JobState, NewJob, drift_check};
+use chasqui_pipelines::monitor::performance::NotEstimated;
 use chasqui_pipelines::monitor::{
     self, FlowTotal, SeasonSource, WindowKey, performance, store_flow, store_sketch,
 };
-use chasqui_pipelines::{pipeline, report};
+use chasqui_pipelines::{alert, pipeline, report};
 use chasqui_registry::outcome::{Outcome, Target};
 use chasqui_registry::prediction_log::{Personal, Record, Shape};
 use chasqui_registry::service::{MonitorPolicy, ServiceConfig, Worth};
@@ -24,8 +25,11 @@ on_both_databases!(
     a_report_tells_what_happened,
     answered_rows_are_learned_from,
     a_season_explains_what_the_year_before_looked_like,
+    a_change_that_outlasts_its_season_is_told_once,
     rows_that_stay_away_and_rows_sent_again_are_told,
+    windows_without_rows_are_judged_as_well,
     performance_is_estimated_and_measured_as_outcomes_come,
+    values_of_personal_columns_are_never_told,
 );
 
 const WINDOW: i64 = 60;
@@ -106,9 +110,15 @@ async fn a_window_without_a_successor_waits_for_its_end(fixture: &Fixture) {
     store_sketch(registry, &key(fixture, 0), "one", &few).await.unwrap();
     fixture.clock.advance_seconds(10);
     assert!(monitor::due(registry, &found).await.unwrap().is_empty());
-    fixture.clock.advance_seconds(WINDOW);
-    assert!(monitor::due(registry, &found).await.unwrap().is_empty(), "too few rows");
-    store_sketch(registry, &key(fixture, -1), "one", &sketch(&profile, 0.0)).await.unwrap();
+    fixture.clock.advance_seconds(WINDOW - 10);
+    let due = monitor::due(registry, &found).await.unwrap();
+    assert_eq!(due.len(), 1);
+    let few = monitor::judge(registry, Some(&fixture.log), &found, &due[0]).await.unwrap().unwrap();
+    assert!(few.assessment.few_rows && !few.drifted);
+    assert!(few.verdict.features.iter().all(|column| column.reason.is_some()), "too few rows to compare");
+    fixture.clock.advance_seconds(10);
+    assert!(monitor::due(registry, &found).await.unwrap().is_empty());
+    store_sketch(registry, &key(fixture, -2), "one", &sketch(&profile, 0.0)).await.unwrap();
     fixture.clock.advance_seconds(4);
     let due = monitor::due(registry, &found).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -293,6 +303,34 @@ async fn a_season_explains_what_the_year_before_looked_like(fixture: &Fixture) {
     assert_eq!(registry.verify_audit().await.unwrap().broken_at, None);
 }
 
+async fn a_change_that_outlasts_its_season_is_told_once(fixture: &Fixture) {
+    const WEEK: i64 = 7 * 86_400;
+    // Thursday 1 December 2022, 0:00 UTC; there are no rows of an earlier year.
+    let december = Micros(1_669_852_800_000_000);
+    let registry = &fixture.registry;
+    let (_, profile) = serve(fixture).await;
+    let mut config = ServiceConfig::of_model(model("ventas"));
+    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
+    registry.put_service(&actor(), &service(), config, "").await.unwrap();
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let mut alarms = Vec::new();
+    for week in 0..4 {
+        let key = WindowKey {
+            service: "ventas".into(),
+            model: "ventas".into(),
+            version: 1,
+            window_start: december.plus_seconds(week * WEEK),
+        };
+        store_sketch(registry, &key, "one", &sketch(&profile, 2.0)).await.unwrap();
+        let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+        let season = verdict.assessment.season.unwrap();
+        assert_eq!(season.since, Some(jiff::civil::date(2022, 12, 7)), "{:?}", season.verdict);
+        alarms.push(verdict.drifted);
+    }
+    assert_eq!(alarms, [false, false, true, true], "watched for 14 days, then an alarm that stays one");
+    assert_eq!(fixture.alerts("drift").await, 1);
+}
+
 async fn rows_that_stay_away_and_rows_sent_again_are_told(fixture: &Fixture) {
     let registry = &fixture.registry;
     let (_, profile) = serve(fixture).await;
@@ -314,7 +352,59 @@ async fn rows_that_stay_away_and_rows_sent_again_are_told(fixture: &Fixture) {
     assert_eq!((fixture.alerts("data").await, fixture.alerts("drift").await), (1, 0));
 }
 
-async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixture) {
+async fn windows_without_rows_are_judged_as_well(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    let (_, profile) = serve(fixture).await;
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let judge_due = || async {
+        let mut judged = Vec::new();
+        for key in monitor::due(registry, &found).await.unwrap() {
+            let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+            judged.push((key.window_start, verdict));
+        }
+        judged
+    };
+    for window in 0..5 {
+        let key = key(fixture, window - 4);
+        let (first_at, last_at) = (key.window_start, key.window_start.plus_seconds(WINDOW - 2));
+        store_flow(registry, &key, "one", &FlowTotal { rows: 200, repeated: 0, first_at, last_at })
+            .await
+            .unwrap();
+        let shift = if window == 4 { 2.0 } else { 0.0 };
+        store_sketch(registry, &key, "one", &sketch(&profile, shift)).await.unwrap();
+    }
+    fixture.clock.advance_seconds(WINDOW);
+    let judged = judge_due().await;
+    assert_eq!(judged.len(), 5);
+    assert!(judged[4].1.drifted && judged.iter().all(|(_, verdict)| verdict.assessment.faults.is_empty()));
+    for silent in 0..3 {
+        fixture.clock.advance_seconds(WINDOW);
+        let judged = judge_due().await;
+        assert_eq!(judged.len(), 1, "after {silent} windows without rows");
+        let verdict = &judged[0].1;
+        let checks: Vec<Check> = verdict.assessment.faults.iter().map(|fault| fault.check).collect();
+        assert_eq!(checks, [Check::Freshness, Check::Volume], "what lasts is no more usual for that");
+        assert!(verdict.assessment.few_rows && !verdict.drifted && verdict.verdict.rows == 0);
+    }
+    let told = alert::list(registry, None, &PageRequest::default()).await.unwrap().items;
+    let digest = told.iter().find(|alert| alert.kind == "digest").unwrap();
+    assert_eq!(digest.severity, "atencion", "as serious as what it holds");
+    assert_eq!(digest.body["items"].as_array().unwrap().len(), 1, "the silence is told once");
+    // The change is still there when rows come again: it was told before.
+    let back = key(fixture, 0);
+    let (first_at, last_at) = (back.window_start, back.window_start.plus_seconds(WINDOW - 2));
+    store_flow(registry, &back, "one", &FlowTotal { rows: 200, repeated: 0, first_at, last_at })
+        .await
+        .unwrap();
+    store_sketch(registry, &back, "one", &sketch(&profile, 2.0)).await.unwrap();
+    fixture.clock.advance_seconds(WINDOW);
+    let verdicts = judge_due().await;
+    assert!(verdicts.last().unwrap().1.drifted);
+    assert_eq!(fixture.alerts("drift").await, 1);
+}
+
+/// Trains the first version of a regression with held-out rows enough for an estimator.
+async fn train_curve(fixture: &Fixture) -> Version {
     let registry = &fixture.registry;
     let worker = fixture.worker().await;
     fixture.upload(curve(1500)).await;
@@ -325,7 +415,12 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     let ended = || async { fixture.jobs.get(&job.id).await.ok().filter(|job| job.state.terminal()) };
     assert_eq!(eventually("the training", ended).await.state, JobState::Succeeded);
     worker.shutdown().await;
-    let version = registry.get_version(&model("ventas"), 1).await.unwrap().unwrap();
+    registry.get_version(&model("ventas"), 1).await.unwrap().unwrap()
+}
+
+async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    let version = train_curve(fixture).await;
     let estimator = registry.estimator(&model("ventas"), 1).await.unwrap().unwrap();
     assert!(estimator.loss_model.is_some(), "the losses of a regression are predicted by a model");
     let mut config = registry.get_service(&service()).await.unwrap().unwrap().config;
@@ -335,12 +430,12 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     let found = registry.get_service(&service()).await.unwrap().unwrap();
     let profile = registry.profile_of(&version).await.unwrap().unwrap();
     let start = key(fixture, 0);
-    let ids = log_curve(fixture, &version, start.window_start, 300);
+    let ids = log_curve(fixture, &version, (start.window_start, 300), &[]);
     let mut rows = WindowSketch::new(&profile);
     rows.rows = 300;
     store_sketch(registry, &start, "one", &rows).await.unwrap();
     monitor::judge(registry, Some(&fixture.log), &found, &start).await.unwrap().unwrap();
-    let stored = performance::of_window(registry, &start).await.unwrap().unwrap();
+    let stored = performance::of_window(registry.db.pool(), &start).await.unwrap().unwrap();
     let estimate = &stored.performance.estimated[0];
     assert_eq!((estimate.measure.as_str(), stored.performance.labels), ("mean_absolute", 0));
     let (usual, accepted) = (estimate.thresholds.unwrap(), estimate.reference.unwrap());
@@ -364,20 +459,93 @@ async fn performance_is_estimated_and_measured_as_outcomes_come(fixture: &Fixtur
     fixture.clock.advance_seconds(1);
     let stale = performance::stale(registry, &found, &next).await.unwrap();
     assert_eq!(stale, std::slice::from_ref(&start));
-    let measured = performance::refresh(registry, Some(&fixture.log), &found, &start).await.unwrap().unwrap();
+    // Two workers measure it at once.
+    let refresh = || performance::refresh(registry, Some(&fixture.log), &found, &start);
+    let (measured, other) = tokio::join!(refresh(), refresh());
+    let measured = measured.unwrap().unwrap();
+    assert_eq!(other.unwrap().unwrap(), measured);
     assert!(measured.fell && measured.performance.labels == 300);
     assert!((measured.performance.realized[0].value - 5.0).abs() < 1e-6);
     assert!(measured.performance.reconciliation.unwrap().contradicted);
     let value = measured.performance.value.unwrap();
     assert!((value.per_prediction + 10.0).abs() < 1e-6 && value.weekly_loss.dollars > 0.0, "{value:?}");
-    assert_eq!(fixture.alerts("performance").await, 1);
+    assert_eq!((fixture.alerts("performance").await, fixture.alerts("digest").await), (1, 0));
     fixture.clock.advance_seconds(10);
     assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty(), "nothing new came");
+
+    // An outcome of another service's prediction of the same minute may be this one's, and is not.
+    let foreign = Outcome {
+        target: Target::Prediction(start.window_start.plus_seconds(1).new_id()),
+        label: None,
+        value: Some(1.0),
+        converted: None,
+        occurred_at: None,
+    };
+    registry.store_outcomes(&actor(), &[foreign], Some(&fixture.log)).await.unwrap();
+    fixture.clock.advance_seconds(1);
+    let next = key(fixture, 1);
+    assert_eq!(performance::stale(registry, &found, &next).await.unwrap().len(), 1);
+    let measured = performance::refresh(registry, Some(&fixture.log), &found, &start).await.unwrap();
+    assert_eq!(measured, None, "what other services hear is not measured here");
+    fixture.clock.advance_seconds(10);
+    assert!(performance::stale(registry, &found, &next).await.unwrap().is_empty());
 }
 
-/// Logs answers of a version to rows like those of [`curve`], as it gives them; ids and answers.
-fn log_curve(fixture: &Fixture, version: &Version, from: Micros, rows: i64) -> Vec<(uuid::Uuid, f64)> {
-    let personal = Personal { columns: &[], key_field: None };
+async fn values_of_personal_columns_are_never_told(fixture: &Fixture) {
+    const WEEK: i64 = 7 * 86_400;
+    // Thursday 15 December 2022, 0:00 UTC.
+    let december = Micros(1_671_062_400_000_000);
+    let registry = &fixture.registry;
+    let version = train_curve(fixture).await;
+    let mut config = registry.get_service(&service()).await.unwrap().unwrap().config;
+    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
+    config.personal = vec!["store".into()];
+    config.key_field = Some("store".into());
+    registry.put_service(&actor(), &service(), config.clone(), "").await.unwrap();
+    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    for start in [december.plus_seconds(-365 * 86_400), december] {
+        log_curve(fixture, &version, (start.plus_seconds(40 * 3600), 200), &config.personal);
+    }
+    let profile = registry.profile_of(&version).await.unwrap().unwrap();
+    let mut window = WindowSketch::new(&profile);
+    for row in 0..200 {
+        window.rows += 1;
+        for (sketch, column) in window.features.iter_mut().zip(&profile.features) {
+            match column.name.as_str() {
+                "store" => sketch.add_text(&column.reference, "Ana Cruz"),
+                _ => sketch.add_number(&column.reference, f64::from(row * 7 % 60) / 10.0 - 3.0),
+            }
+        }
+    }
+    let key = WindowKey {
+        service: "ventas".into(),
+        model: "ventas".into(),
+        version: version.version,
+        window_start: december,
+    };
+    store_sketch(registry, &key, "one", &window).await.unwrap();
+    let verdict = monitor::judge(registry, Some(&fixture.log), &found, &key).await.unwrap().unwrap();
+    assert!(verdict.verdict.drifted);
+    assert!(verdict.assessment.faults.iter().any(|fault| fault.check == Check::Category));
+    let season = verdict.assessment.season.as_ref().unwrap();
+    assert_eq!(season.source, None, "pseudonyms of another year are compared with nothing");
+    let alerts = alert::list(registry, None, &PageRequest::default()).await.unwrap().items;
+    assert!(alerts.iter().any(|alert| alert.kind == "data"));
+    let told = serde_json::to_string(&(&verdict, &alerts)).unwrap();
+    assert!(!told.contains("Ana Cruz") && !told.contains("Quito"), "{told}");
+    let stored = performance::of_window(registry.db.pool(), &key).await.unwrap().unwrap();
+    assert_eq!(stored.performance.not_estimated, Some(NotEstimated::PersonalInputs));
+    assert!(stored.performance.estimated.is_empty());
+}
+
+/// Logs answers of a version to `rows` rows like those of [`curve`], as it gives them; ids and answers.
+fn log_curve(
+    fixture: &Fixture,
+    version: &Version,
+    (from, rows): (Micros, i64),
+    personal: &[String],
+) -> Vec<(uuid::Uuid, f64)> {
+    let personal = Personal { columns: personal, key_field: None };
     let shape =
         Shape::of_signature(&service(), &model("ventas"), version.version, &version.signature, &personal);
     let mut told = Vec::new();

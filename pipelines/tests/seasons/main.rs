@@ -80,10 +80,6 @@ impl Chain {
                 source: SeasonSource::Log,
             })
             .collect();
-        let watched_since = match before.map(|before| before.verdict) {
-            Some(SeasonalVerdict::Watched { since, .. }) => Some(since),
-            _ => None,
-        };
         let stretch = Stretch {
             profile: &self.profile,
             windows: &windows,
@@ -91,7 +87,8 @@ impl Chain {
             policy: &self.policy,
             days,
             season: None,
-            watched_since,
+            since: before.and_then(|before| before.since),
+            alarmed: before.is_some_and(|before| before.verdict == SeasonalVerdict::Alarm),
             fault_or_loss: false,
             seed: 1,
         };
@@ -181,7 +178,7 @@ fn in_the_first_year_a_season_is_watched_for_two_weeks() {
     let december = date(2015, 12, 17);
     let windows = chain.weeks(december, 8);
     let verdict = scan(&chain.profile, &windows, &chain.policy, 1);
-    let of = |watched_since, today: Date| {
+    let of = |since, today: Date| {
         let stretch = Stretch {
             profile: &chain.profile,
             windows: &windows,
@@ -189,7 +186,8 @@ fn in_the_first_year_a_season_is_watched_for_two_weeks() {
             policy: &chain.policy,
             days: (today.checked_sub(6.days()).unwrap(), today),
             season: Some(Event::DecimoTercero),
-            watched_since,
+            since,
+            alarmed: false,
             fault_or_loss: false,
             seed: 1,
         };

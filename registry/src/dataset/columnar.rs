@@ -21,24 +21,29 @@ const BATCH_ROWS: usize = 65_536;
 const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// The columns that a reader wants.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Wanted {
     /// Every one.
     All,
     /// These, in the file's order.
-    Named(&'static [&'static str]),
+    Named(Vec<String>),
 }
 
 impl Wanted {
-    fn contains(self, name: &str) -> bool {
+    /// Columns by name.
+    pub(crate) fn named(names: &[&str]) -> Self {
+        Self::Named(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    fn contains(&self, name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Named(names) => names.contains(&name),
+            Self::Named(names) => names.iter().any(|known| known == name),
         }
     }
 
     /// The wanted columns of a batch in memory.
-    pub(crate) fn project(self, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(crate) fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let fields = batch.schema();
         let places = fields.fields().iter().enumerate().filter(|(_, field)| self.contains(field.name()));
         let places: Vec<usize> = places.map(|(place, _)| place).collect();
@@ -83,7 +88,7 @@ pub(crate) fn write(batch: &RecordBatch) -> Result<Bytes> {
 }
 
 /// Reads a file that [`FileWriter`] wrote.
-pub(crate) fn read_own(bytes: Bytes, wanted: Wanted) -> Result<Vec<RecordBatch>> {
+pub(crate) fn read_own(bytes: Bytes, wanted: &Wanted) -> Result<Vec<RecordBatch>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(Error::internal)?;
     let schema = Arc::clone(builder.schema());
     let places = schema.fields().iter().enumerate().filter(|(_, field)| wanted.contains(field.name()));

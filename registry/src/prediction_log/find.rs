@@ -75,10 +75,10 @@ pub async fn find_prediction(
         let bytes = registry.artifacts.get_at(&row::text(candidate, "path")?).await?;
         let find = move || {
             // The ids alone are a small part of the file, and most files do not have the one that is looked for.
-            if place_of(&columnar::read_own(bytes.clone(), Wanted::Named(&[ID]))?, id)?.is_none() {
+            if place_of(&columnar::read_own(bytes.clone(), &Wanted::named(&[ID]))?, id)?.is_none() {
                 return Ok(None);
             }
-            find_in(&columnar::read_own(bytes, Wanted::All)?, &service, id)
+            find_in(&columnar::read_own(bytes, &Wanted::All)?, &service, id)
         };
         let found: Option<StoredPrediction> = tokio::task::spawn_blocking(find).await??;
         if found.is_some() {
@@ -95,7 +95,7 @@ fn time_of(id: Uuid) -> Option<Micros> {
 }
 
 fn find_local(folder: &std::path::Path, id: Uuid) -> Result<Option<StoredPrediction>> {
-    for group in local::read_folder(folder, |_| true)? {
+    for group in local::read_folder(folder, |_, _| true)? {
         let found = find_in(std::slice::from_ref(&group.rows), group.shape.service(), id)?;
         if found.is_some() {
             return Ok(found);

@@ -12,12 +12,13 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 
 use super::Log;
-use super::columns::{self, AT, ID, KEY, LABEL, LABELLED_PREFIX, LATENCY, SCORE, VALUE, VERSION};
+use super::columns::{
+    self, AT, ID, INPUT_PREFIX, KEY, LABEL, LABELLED_PREFIX, LATENCY, SCORE, VALUE, VERSION,
+};
 use super::read::{self, PredictionRange, Reader};
 use crate::dataset::columnar::Wanted;
-use crate::name::ServiceName;
 use crate::outcome::{self, StoredOutcome};
-use crate::{Error, Micros, Registry, Result};
+use crate::{Error, Registry, Result};
 
 /// What the columns of a prediction are called among the plain names of its features.
 const RENAMED: [(&str, &str); 8] = [
@@ -35,16 +36,19 @@ const RENAMED: [(&str, &str); 8] = [
 /// feature under its plain name, then `_prediction_id, _at, _version, _key, _latency_us, _label, _score, _value`,
 /// then `_outcome_label, _outcome_value, _outcome_converted, _outcome_at`.
 ///
-/// A feature whose own name begins with `_` gets one more in front.
+/// A feature whose own name begins with `_` gets one more in front. Of the features only `features` are read, all of them
+/// where nothing is said.
 pub async fn labelled(
     registry: &Registry,
     log: Option<&Log>,
-    service: &ServiceName,
-    from: Micros,
-    to: Micros,
+    range: &PredictionRange,
+    features: Option<&[String]>,
 ) -> Result<Vec<RecordBatch>> {
-    let range = PredictionRange { service: service.clone(), from, to };
-    let mut reader = Reader::open(registry, log, &range, Wanted::All).await?;
+    let wanted = features.map_or(Wanted::All, |features| {
+        let inputs = features.iter().map(|feature| format!("{INPUT_PREFIX}{feature}"));
+        Wanted::Named(RENAMED.iter().map(|(name, _)| (*name).to_owned()).chain(inputs).collect())
+    });
+    let mut reader = Reader::open(registry, log, range, wanted).await?;
     let mut joined = Vec::new();
     while let Some(batches) = reader.next().await? {
         for batch in &batches {

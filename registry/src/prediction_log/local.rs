@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use super::columns::SegmentRows;
 use super::segment::{Contents, EXTENSION};
 use super::shape::Shape;
-use crate::Result;
+use crate::{Micros, Result};
 
 /// The files of a folder with this extension, oldest first.
 pub(super) fn files(folder: &Path, wanted: &str) -> io::Result<Vec<PathBuf>> {
@@ -30,11 +30,15 @@ pub(super) struct Group {
     pub(super) rows: RecordBatch,
 }
 
-/// Sorts the records of a segment by shape; also says how many bytes were damaged.
-pub(super) fn groups(contents: &Contents, wanted: impl Fn(&Shape) -> bool) -> Result<(Vec<Group>, usize)> {
+/// Sorts the records of a segment by shape, those that are wanted by shape and time; also says how many bytes were
+/// damaged.
+pub(super) fn groups(
+    contents: &Contents,
+    wanted: impl Fn(&Shape, Micros) -> bool,
+) -> Result<(Vec<Group>, usize)> {
     let mut tables: Vec<(Shape, SegmentRows)> = Vec::new();
     let damaged = contents.visit(|shape, record| {
-        if !wanted(shape) {
+        if !wanted(shape, record.at) {
             return;
         }
         let place =
@@ -48,9 +52,9 @@ pub(super) fn groups(contents: &Contents, wanted: impl Fn(&Shape) -> bool) -> Re
     Ok((groups.collect::<Result<Vec<_>>>()?, damaged))
 }
 
-/// The local rows of the shapes that are wanted. A file that is sealed meanwhile is no longer there, and its
+/// The local rows that are wanted, by shape and time. A file that is sealed meanwhile is no longer there, and its
 /// rows are in object storage: list those after this.
-pub(super) fn read_folder(folder: &Path, wanted: impl Fn(&Shape) -> bool) -> Result<Vec<Group>> {
+pub(super) fn read_folder(folder: &Path, wanted: impl Fn(&Shape, Micros) -> bool) -> Result<Vec<Group>> {
     let paths = files(folder, EXTENSION).map_err(|error| super::unavailable("list the folder of", &error))?;
     let mut all = Vec::new();
     for path in paths {

@@ -11,6 +11,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use super::columns::{AT, ID, INPUT_PREFIX, KEY};
+use super::shape::Shape;
 use super::{Log, local};
 use crate::dataset::columnar::{self, Wanted};
 use crate::name::ServiceName;
@@ -51,9 +52,17 @@ pub async fn read_predictions(
 pub struct PredictionStream<'a>(Reader<'a>);
 
 impl<'a> PredictionStream<'a> {
-    /// Begins to read. Give the process's own [`Log`] to see the last minute too.
-    pub async fn open(registry: &'a Registry, log: Option<&Log>, range: &'a PredictionRange) -> Result<Self> {
-        Reader::open(registry, log, range, Wanted::All).await.map(Self)
+    /// Begins to read the ids, the times and `columns`, which are names as in [`read_predictions`]; a file that lacks one
+    /// of them has it not. Give the process's own [`Log`] to see the last minute too.
+    pub async fn open(
+        registry: &'a Registry,
+        log: Option<&Log>,
+        range: &'a PredictionRange,
+        columns: &[String],
+    ) -> Result<Self> {
+        let fixed = [ID, AT].map(str::to_owned);
+        let wanted = Wanted::Named(fixed.into_iter().chain(columns.iter().cloned()).collect());
+        Reader::open(registry, log, range, wanted).await.map(Self)
     }
 
     /// The rows of the next file that has any; `None` after the last. No prediction appears twice.
@@ -75,11 +84,30 @@ pub async fn count_predictions(
     range: &PredictionRange,
 ) -> Result<u64> {
     let mut count = 0;
-    let mut reader = Reader::open(registry, log, range, Wanted::Named(&[ID, AT])).await?;
+    let mut reader = Reader::open(registry, log, range, Wanted::named(&[ID, AT])).await?;
     while let Some(batches) = reader.next().await? {
         count += batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
     }
     Ok(count)
+}
+
+/// Whether any of these predictions is among those of a span.
+pub async fn holds_any(
+    registry: &Registry,
+    log: Option<&Log>,
+    range: &PredictionRange,
+    wanted: &HashSet<Uuid>,
+) -> Result<bool> {
+    let mut reader = Reader::open(registry, log, range, Wanted::named(&[ID, AT])).await?;
+    while let Some(batches) = reader.next().await? {
+        for batch in &batches {
+            let mut ids = texts(batch, ID)?.iter().flatten();
+            if ids.any(|id| Uuid::parse_str(id).is_ok_and(|id| wanted.contains(&id))) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// What identifies a prediction to an application that knows no ids.
@@ -98,7 +126,7 @@ pub(crate) async fn prediction_keys(
     keys: &HashSet<String>,
 ) -> Result<Vec<PredictionKey>> {
     let mut found = Vec::new();
-    let mut reader = Reader::open(registry, log, range, Wanted::Named(&[ID, AT, KEY])).await?;
+    let mut reader = Reader::open(registry, log, range, Wanted::named(&[ID, AT, KEY])).await?;
     while let Some(batches) = reader.next().await? {
         for batch in &batches {
             found.extend(keys_of(batch, keys)?);
@@ -125,7 +153,7 @@ pub(super) struct Reader<'a> {
     wanted: Wanted,
     local: Vec<RecordBatch>,
     /// The ids of the local rows.
-    seen: HashSet<Uuid>,
+    seen: Arc<HashSet<Uuid>>,
     paths: std::vec::IntoIter<String>,
 }
 
@@ -145,17 +173,19 @@ impl<'a> Reader<'a> {
             local.push(wanted.project(&batch)?);
         }
         let paths = segment_paths(registry, range).await?.into_iter();
-        Ok(Self { registry, range, wanted, local, seen, paths })
+        Ok(Self { registry, range, wanted, local, seen: Arc::new(seen), paths })
     }
 
     /// The rows of the next file that has any; `None` after the last. The local ones, the youngest, come last.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<RecordBatch>>> {
         for path in self.paths.by_ref() {
             let bytes = self.registry.artifacts.get_at(&path).await?;
-            let wanted = self.wanted;
-            let batches = tokio::task::spawn_blocking(move || columnar::read_own(bytes, wanted)).await??;
-            let batches = batches.iter().map(|batch| keep(batch, self.range, &self.seen));
-            let mut batches = batches.collect::<Result<Vec<_>>>()?;
+            let (wanted, range, seen) = (self.wanted.clone(), self.range.clone(), Arc::clone(&self.seen));
+            let read = move || {
+                let batches = columnar::read_own(bytes, &wanted)?;
+                batches.iter().map(|batch| keep(batch, &range, &seen)).collect::<Result<Vec<_>>>()
+            };
+            let mut batches = tokio::task::spawn_blocking(read).await??;
             batches.retain(|batch| batch.num_rows() > 0);
             if !batches.is_empty() {
                 return Ok(Some(batches));
@@ -169,8 +199,12 @@ impl<'a> Reader<'a> {
 
 async fn local_rows(log: Option<&Log>, range: &PredictionRange) -> Result<Vec<RecordBatch>> {
     let Some(log) = log else { return Ok(Vec::new()) };
-    let (folder, service) = (log.folder().to_owned(), range.service.clone());
-    let read = move || local::read_folder(&folder, |shape| *shape.service() == service);
+    let (folder, range) = (log.folder().to_owned(), range.clone());
+    // Rows of another time are not even made columns of: most spans that are read have left the local files long ago.
+    let wanted = move |shape: &Shape, at: Micros| {
+        *shape.service() == range.service && (range.from.0..range.to.0).contains(&at.0)
+    };
+    let read = move || local::read_folder(&folder, wanted);
     let groups = tokio::task::spawn_blocking(read).await??;
     Ok(groups.into_iter().map(|group| group.rows).collect())
 }

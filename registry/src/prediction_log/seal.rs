@@ -117,7 +117,7 @@ fn remove(path: &Path) -> Result<()> {
 
 fn files_of(path: &Path) -> Result<Vec<SealedFile>> {
     let contents = Contents::read(path).map_err(|error| unavailable("read a segment of", &error))?;
-    let (groups, damaged) = local::groups(&contents, |_| true)?;
+    let (groups, damaged) = local::groups(&contents, |_, _| true)?;
     if damaged > 0 {
         tracing::warn!(
             path = %path.display(), bytes = damaged,

@@ -134,7 +134,7 @@ impl Batching {
 pub struct MonitorPolicy {
     /// The length of a window, which ends with a verdict.
     pub window_seconds: i64,
-    /// Predictions below which a window is not judged.
+    /// Predictions below which a window is not compared with training: only how they came is judged.
     pub min_rows: u64,
     /// Features whose distribution moves by nature, such as the calendar: no verdict rests on them.
     pub ignore: Vec<String>,

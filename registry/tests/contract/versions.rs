@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use chasqui_drift::{ColumnProfile, Profile, Reference};
+use chasqui_registry::estimator::EstimatorBytes;
 use chasqui_registry::name::AliasName;
 use chasqui_registry::service::ServiceConfig;
 use chasqui_registry::version::NewVersion;
@@ -23,6 +24,7 @@ on_both_databases!(
     what_is_in_use_is_not_deleted,
     many_at_once_get_a_number_each,
     the_same_bytes_at_once_are_one_version,
+    an_estimator_is_written_with_its_audit_entry,
 );
 
 async fn the_first_becomes_champion_with_a_service(fixture: &Fixture) {
@@ -45,6 +47,25 @@ async fn the_first_becomes_champion_with_a_service(fixture: &Fixture) {
     let actions: Vec<&str> = audit.iter().rev().map(|record| record.action.as_str()).collect();
     assert_eq!(actions, ["model.create", "version.register", "alias.set", "service.create"]);
     assert!(audit.iter().all(|record| record.actor == "author"));
+}
+
+async fn an_estimator_is_written_with_its_audit_entry(fixture: &Fixture) {
+    let registry = &fixture.registry;
+    fixture.register("ventas", linear(&[1.0, 2.0])).await.unwrap();
+    for reference in [r#"{"rows":60}"#, r#"{"rows":80}"#] {
+        let bytes = EstimatorBytes { reference: reference.into(), loss_model: None };
+        registry.put_estimator(&actor(), &model("ventas"), 1, bytes.clone()).await.unwrap();
+        assert_eq!(registry.estimator(&model("ventas"), 1).await.unwrap(), Some(bytes));
+    }
+    let audit = registry.list_audit(None, &PageRequest::default()).await.unwrap().items;
+    let puts: Vec<_> = audit.iter().filter(|entry| entry.action == "estimator.put").collect();
+    assert_eq!(puts.len(), 2);
+    assert_eq!((puts[0].subject.as_str(), puts[0].actor.as_str()), ("version:ventas/1", "author"));
+    assert!(puts[1].before.is_none() && puts[0].before == puts[1].after);
+    // Nothing is written where no version is.
+    let bytes = EstimatorBytes { reference: "{}".into(), loss_model: None };
+    assert!(registry.put_estimator(&actor(), &model("ventas"), 9, bytes).await.is_err());
+    assert_eq!(registry.verify_audit().await.unwrap().broken_at, None);
 }
 
 async fn a_later_one_becomes_challenger_and_changes_nothing(fixture: &Fixture) {

@@ -7,8 +7,8 @@ use chasqui_registry::Micros;
 use chasqui_registry::name::{DatasetName, ModelName};
 use chasqui_registry::outcome::{Outcome, Target};
 use chasqui_registry::prediction_log::{
-    Arm, FeatureColumn, LoggedValue, PredictionRange, RolloutMark, Shape, count_predictions, find_prediction,
-    labelled, read_predictions,
+    Arm, FeatureColumn, LoggedValue, PredictionRange, PredictionStream, RolloutMark, Shape,
+    count_predictions, find_prediction, labelled, read_predictions,
 };
 use chasqui_runtime::{FeatureKind, Value};
 use uuid::Uuid;
@@ -53,6 +53,19 @@ async fn a_span_is_read_across_both_halves(fixture: &Fixture) {
     let range = PredictionRange { service: service("s"), from: second(0), to: second(10) };
     assert_eq!(count_predictions(registry, Some(&log), &range).await.unwrap(), 10);
     assert_eq!(count_predictions(registry, None, &range).await.unwrap(), 5);
+    // From both halves only what was asked for.
+    let columns = ["in.precio".to_owned(), "in.otra".to_owned()];
+    let mut stream = PredictionStream::open(registry, Some(&log), &range, &columns).await.unwrap();
+    let mut rows = 0;
+    while let Some(batches) = stream.next().await.unwrap() {
+        for batch in batches {
+            let names: Vec<String> =
+                batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+            assert_eq!(names, ["id", "at", "in.precio"]);
+            rows += batch.num_rows();
+        }
+    }
+    assert_eq!(rows, 10);
 }
 
 async fn versions_with_different_inputs_come_in_one_schema(fixture: &Fixture) {
@@ -101,7 +114,8 @@ async fn label_every_second(fixture: &Fixture) -> std::sync::Arc<chasqui_registr
 async fn labelled_rows_carry_features_and_outcomes(fixture: &Fixture) {
     let log = label_every_second(fixture).await;
     let end = START.plus_seconds(10);
-    let rows = whole(&labelled(&fixture.registry, Some(&log), &service("s"), START, end).await.unwrap());
+    let range = |name: &str| PredictionRange { service: service(name), from: START, to: end };
+    let rows = whole(&labelled(&fixture.registry, Some(&log), &range("s"), None).await.unwrap());
     let names: Vec<String> = rows.schema().fields().iter().map(|field| field.name().clone()).collect();
     let expected = "precio ciudad _prediction_id _at _version _key _latency_us _label _score _value \
                     _outcome_label _outcome_value _outcome_converted _outcome_at";
@@ -112,7 +126,11 @@ async fn labelled_rows_carry_features_and_outcomes(fixture: &Fixture) {
     assert_eq!(values, [0.0, 3.0, 6.0, 9.0, 12.0]);
     assert_eq!(column(&rows, "_outcome_converted").null_count(), 5);
     assert_eq!(column(&rows, "_key").as_string::<i32>().value(4), "tienda 1");
-    let none = labelled(&fixture.registry, None, &service("otra"), START, end).await.unwrap();
+    let few = labelled(&fixture.registry, Some(&log), &range("s"), Some(&["precio".into()])).await.unwrap();
+    let few = whole(&few);
+    assert!(few.column_by_name("precio").is_some() && few.column_by_name("ciudad").is_none());
+    assert_eq!(column(&few, "_outcome_value").len(), rows.num_rows());
+    let none = labelled(&fixture.registry, None, &range("otra"), None).await.unwrap();
     assert!(none.is_empty());
 }
 

@@ -3,6 +3,7 @@
 //! Sales follow the weekday, the quincena, the national holidays, promotions and prices. From the day of the
 //! shock on, prices are higher, customers buy less than prices alone explain, and more by promotion.
 
+use chasqui_drift::calendar::Calendar;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 use rand::rngs::StdRng;
@@ -50,7 +51,7 @@ pub(super) struct Row {
     pub(super) day_of_week: i8,
     /// Salaries were paid today or yesterday.
     pub(super) payday: bool,
-    /// A national holiday.
+    /// Nobody works by law.
     pub(super) holiday: bool,
     /// The family is on promotion in this shop.
     pub(super) promotion: bool,
@@ -113,7 +114,7 @@ impl Chain {
     pub(super) fn next_day(&mut self) -> Vec<Row> {
         let (today, shocked) = (self.today, self.shock.is_some());
         let payday = is_payday(today);
-        let holiday = holidays(today.year()).contains(&today);
+        let holiday = Calendar::default().is_day_off(today);
         let mut rows = Vec::with_capacity(self.lines.len());
         for line in &mut self.lines {
             let (family, _, lift, elasticity) = FAMILIES[line.family];
@@ -181,40 +182,20 @@ fn is_payday(day: Date) -> bool {
     matches!(day.day(), 15 | 16 | 1) || day == day.last_of_month()
 }
 
-/// The national holidays of Ecuador by their own dates; those moved to a bridge stay where they were.
-fn holidays(year: i16) -> Vec<Date> {
-    let easter = easter(year);
-    let fixed = [(1, 1), (5, 1), (5, 24), (8, 10), (10, 9), (11, 2), (11, 3), (12, 25)];
-    let movable = [48.days(), 47.days(), 2.days()].map(|before| easter.saturating_sub(before));
-    fixed.iter().filter_map(|&(month, day)| Date::new(year, month, day).ok()).chain(movable).collect()
-}
-
-/// Easter Sunday (Meeus, Astronomical Algorithms, 2nd edition, chapter 8).
-fn easter(year: i16) -> Date {
-    let y = i32::from(year);
-    let (a, b, c) = (y % 19, y / 100, y % 100);
-    let g = (8 * b + 13) / 25;
-    let h = (19 * a + b - b / 4 - g + 15) % 30;
-    let l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
-    let m = (a + 11 * h + 19 * l) / 433;
-    let month = (h + l - 7 * m + 90) / 25;
-    let day = (h + l - 7 * m + 33 * month + 19) % 32;
-    Date::new(year, month as i8, day as i8).unwrap_or(Date::MIN)
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
 
-    use super::{Chain, easter, holidays};
+    use super::Chain;
 
     #[test]
-    fn easter_falls_where_the_church_puts_it() {
-        for (year, month, day) in [(2016, 3, 27), (2024, 3, 31), (2025, 4, 20), (2026, 4, 5), (2027, 3, 28)] {
-            assert_eq!(easter(year), date(year, month, day));
-        }
-        assert!(holidays(2026).contains(&date(2026, 2, 16)), "Monday of Carnival");
-        assert!(holidays(2026).contains(&date(2026, 4, 3)), "Good Friday");
+    fn shops_keep_the_holidays_of_the_calendar() {
+        let of = |day| Chain::new(day, 7).next_day().remove(0).holiday;
+        assert!(of(date(2026, 2, 16)), "Monday of Carnival");
+        assert!(of(date(2026, 4, 3)), "Good Friday");
+        // Sunday 24 May 2026 is kept on the Monday.
+        assert_eq!([of(date(2026, 5, 24)), of(date(2026, 5, 25))], [false, true]);
+        assert!(!of(date(2026, 3, 3)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod column;
 mod meaning;
 pub(super) mod page;
 
-use chasqui_drift::quality::{Check, Fault};
+use chasqui_drift::quality::Fault;
 use chasqui_drift::{DriftVerdict, FeatureDrift};
 use chasqui_pipelines::monitor::StoredVerdict;
 use chasqui_report::{Level, fill};
@@ -25,6 +25,8 @@ pub(super) struct DriftView {
     pub(super) faults: Vec<String>,
     /// What the season makes of the change.
     pub(super) season: Option<String>,
+    /// Why no groups are named.
+    pub(super) groups: Option<String>,
     /// The stretch of time and its rows.
     pub(super) window: String,
     /// Columns that changed, the strongest first.
@@ -53,6 +55,7 @@ impl DriftView {
             sentence: sentence(stored, voice),
             faults: stored.assessment.faults.iter().map(|fault| meaning::fault(fault, voice)).collect(),
             season: stored.assessment.season.as_ref().and_then(|season| meaning::season(season, voice)),
+            groups: stored.assessment.too_many_groups.then(|| meaning::too_many_groups(voice)),
             window: voice.many_with(
                 voice.t.drift_window,
                 verdict.windows,
@@ -87,14 +90,13 @@ fn column_view(stored: &StoredVerdict, column: &FeatureDrift, voice: Voice) -> C
     view
 }
 
-/// The level that a verdict alone gives: faulty data are important, a change is to be reviewed, and one that the season
-/// explains is for information.
+/// The level that a verdict alone gives: faulty data are important, a change is to be reviewed and so is one that is
+/// watched, and one that the season explains is for information.
 pub(super) fn level(stored: &StoredVerdict) -> Level {
-    let damaged = |fault: &Fault| matches!(fault.check, Check::Missing | Check::Type | Check::Range);
     let faults = &stored.assessment.faults;
-    if stored.verdict.missing_changed || faults.iter().any(damaged) {
+    if stored.verdict.missing_changed || faults.iter().any(Fault::is_damage) {
         Level::Importante
-    } else if stored.drifted || !faults.is_empty() {
+    } else if stored.drifted || stored.assessment.is_watched() || !faults.is_empty() {
         Level::Atencion
     } else if stored.verdict.drifted {
         Level::Esperado
@@ -105,9 +107,13 @@ pub(super) fn level(stored: &StoredVerdict) -> Level {
 
 /// What changed, in a sentence or two; what the season explains is told as that.
 pub(super) fn sentence(stored: &StoredVerdict, voice: Voice) -> String {
-    let season = stored.assessment.season.as_ref().filter(|_| stored.assessment.is_explained());
+    let is_of_season = stored.assessment.is_explained() || stored.assessment.is_watched();
+    let season = stored.assessment.season.as_ref().filter(|_| is_of_season);
     if let Some(told) = season.and_then(|season| meaning::season(season, voice)) {
         return told;
+    }
+    if stored.assessment.few_rows {
+        return voice.t.drift_few.into();
     }
     what_changed(&stored.verdict, voice)
 }
@@ -156,8 +162,9 @@ fn importance(column: &FeatureDrift) -> f64 {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use chasqui_drift::calendar::{Event, SeasonalVerdict};
     use chasqui_drift::{Bin, ColumnKind, Summary};
-    use chasqui_pipelines::monitor::Assessment;
+    use chasqui_pipelines::monitor::{Assessment, SeasonReading};
     use chasqui_registry::Micros;
     use chasqui_report::Language;
 
@@ -246,6 +253,35 @@ pub(super) mod tests {
         assert_eq!(level(vec![empty]), Level::Importante);
         assert_eq!(level(vec![column("a", true)]), Level::Atencion);
         assert_eq!(level(vec![column("a", false)]), Level::Normal);
+    }
+
+    #[test]
+    fn too_few_rows_are_not_called_alike() {
+        let mut few = stored(0, verdict(vec![column("a", false)]));
+        few.assessment.few_rows = true;
+        let told = sentence(&few, Voice::new(Language::Es));
+        assert!(told.contains("muy pocos pedidos"), "{told}");
+    }
+
+    #[test]
+    fn what_is_watched_is_to_be_reviewed_and_what_a_season_explains_is_not() {
+        let of = |season| {
+            let reading = SeasonReading {
+                verdict: season,
+                compared_with: None,
+                since: None,
+                source: None,
+                rows: 0,
+                columns: Vec::new(),
+            };
+            let mut stored = stored(0, verdict(vec![column("a", true)]));
+            stored.drifted = false;
+            stored.assessment.season = Some(reading);
+            level(&stored)
+        };
+        let since = jiff::civil::date(2026, 2, 14);
+        assert_eq!(of(SeasonalVerdict::Watched { event: Event::Carnaval, since }), Level::Atencion);
+        assert_eq!(of(SeasonalVerdict::Expected { event: Event::Carnaval, notice: false }), Level::Esperado);
     }
 
     #[test]

@@ -11,9 +11,6 @@ use jiff::Timestamp;
 use super::drift::ChartView;
 use super::voice::{Voice, clip, timestamp};
 
-/// The normal deviations of an 80 % interval, as the forecasts have it.
-const REACH: f64 = 1.2816;
-
 /// The section on performance.
 pub(super) struct PerformanceView {
     /// What is known, the most important first.
@@ -67,17 +64,17 @@ impl PerformanceView {
 fn quality(performance: &WindowPerformance, voice: Voice) -> Option<String> {
     let t = voice.t;
     let (figure, estimated) = performance.decisive()?;
-    let text = match (is_loss(figure), estimated) {
+    let text = match (figure.is_loss(), estimated) {
         (false, true) => t.perf_hits_estimated,
         (false, false) => t.perf_hits_realized,
         (true, true) => t.perf_error_estimated,
         (true, false) => t.perf_error_realized,
     };
     let show = |value: f64| {
-        if is_loss(figure) { voice.format.plain(value) } else { voice.format.number(value * 100.0, 0) }
+        if figure.is_loss() { voice.format.plain(value) } else { voice.format.number(value * 100.0, 0) }
     };
     let before = figure.reference.map_or_else(|| t.nothing_known.to_owned(), show);
-    let range = if is_loss(figure) {
+    let range = if figure.is_loss() {
         (figure.lower, figure.upper)
     } else {
         (figure.lower.max(0.0), figure.upper.min(1.0))
@@ -98,10 +95,6 @@ fn quality(performance: &WindowPerformance, voice: Voice) -> Option<String> {
     Some(format!("{told} ({})", voice.many(t.perf_labels, labels)))
 }
 
-fn is_loss(figure: &Figure) -> bool {
-    matches!(figure.measure.as_str(), "mean_absolute" | "root_mean_squared")
-}
-
 fn doubt(doubt: &Doubt, voice: Voice) -> String {
     let t = voice.t;
     match doubt {
@@ -116,11 +109,10 @@ fn doubt(doubt: &Doubt, voice: Voice) -> String {
 fn worth(value: &Value, voice: Voice) -> String {
     let loss = value.weekly_loss;
     let text = if loss.dollars >= 0.0 { voice.t.value_loss } else { voice.t.value_gain };
-    let sign = if loss.dollars >= 0.0 { 1.0 } else { -1.0 };
     let money = |dollars: f64| voice.format.money(dollars);
-    let middle = sign * loss.dollars;
-    let (low, high) = (middle - REACH * loss.error, middle + REACH * loss.error);
-    let middle = money(middle);
+    let (low, high) = loss.interval();
+    let (low, high) = if loss.dollars >= 0.0 { (low, high) } else { (-high, -low) };
+    let middle = money(loss.dollars.abs());
     fill(text, &[("loss", &middle), ("gain", &middle), ("low", &money(low)), ("high", &money(high))])
 }
 
@@ -184,7 +176,7 @@ fn chart(windows: &[StoredPerformance], voice: Voice) -> Option<ChartView> {
         series(t.perf_estimated, values(&estimated, |figure| Some(figure.value)), true),
     ];
     // Of a share only the lower limit is a fall, of an error only the upper.
-    if is_loss(last) {
+    if last.is_loss() {
         lines.push(series(t.perf_limit_high, upper, true));
     } else {
         lines.push(series(t.perf_limit_low, lower, true));
@@ -202,7 +194,7 @@ fn chart(windows: &[StoredPerformance], voice: Voice) -> Option<ChartView> {
     let chart = LineChart {
         title: t.perf_chart.into(),
         description: t.perf_chart_note.into(),
-        unit: if is_loss(last) { Unit::Plain } else { Unit::Percent },
+        unit: if last.is_loss() { Unit::Plain } else { Unit::Percent },
         at: timed.iter().map(|(at, _)| *at).collect(),
         series: lines,
         band,

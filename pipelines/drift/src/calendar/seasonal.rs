@@ -24,8 +24,10 @@ pub struct SeasonalChange {
     pub size: f64,
     /// The same distance of last year's stretch.
     pub size_last_year: Option<f64>,
-    /// Since when the change has been watched, if it already is.
-    pub watched_since: Option<Date>,
+    /// Since when the change is there, if it was there before.
+    pub since: Option<Date>,
+    /// The window before raised an alarm about it.
+    pub alarmed: bool,
     /// The last day of the window.
     pub today: Date,
     /// The data are faulty or performance fell: never explained by a season.
@@ -58,8 +60,8 @@ pub enum SeasonalVerdict {
 
 /// Judges a change by two references: the training data and the same season last year.
 ///
-/// Different from both: alarm. Different from training alone: expected. Without last year: watched, then alarm.
-/// Outside every season, and for faulty data or fallen performance: alarm.
+/// Different from both: alarm. Different from training alone: expected. Without last year: watched, then alarm, which
+/// stays one until the change is over. Outside every season, and for faulty data or fallen performance: alarm.
 pub fn judge(change: &SeasonalChange) -> SeasonalVerdict {
     if change.fault_or_loss {
         return SeasonalVerdict::Alarm;
@@ -75,8 +77,8 @@ pub fn judge(change: &SeasonalChange) -> SeasonalVerdict {
             SeasonalVerdict::Expected { event, notice: change.size_last_year.is_some_and(stronger) }
         }
         None => {
-            let since = change.watched_since.unwrap_or(change.today).min(change.today);
-            if days_between(since, change.today) >= OBSERVATION_DAYS {
+            let since = change.since.unwrap_or(change.today).min(change.today);
+            if change.alarmed || days_between(since, change.today) >= OBSERVATION_DAYS {
                 SeasonalVerdict::Alarm
             } else {
                 SeasonalVerdict::Watched { event, since }
@@ -98,7 +100,8 @@ mod tests {
         season: Some(Event::Carnaval),
         size: 0.2,
         size_last_year: Some(0.2),
-        watched_since: None,
+        since: None,
+        alarmed: false,
         today: date(2026, 2, 16),
         fault_or_loss: false,
     };
@@ -121,10 +124,12 @@ mod tests {
         let first = SeasonalChange { differs_from_last_year: None, ..CHANGE };
         let since = date(2026, 2, 16);
         assert_eq!(judge(&first), SeasonalVerdict::Watched { event: Event::Carnaval, since });
-        let later = SeasonalChange { watched_since: Some(since), today: date(2026, 3, 1), ..first };
+        let later = SeasonalChange { since: Some(since), today: date(2026, 3, 1), ..first };
         assert_eq!(judge(&later), SeasonalVerdict::Watched { event: Event::Carnaval, since });
         let too_long = SeasonalChange { today: date(2026, 3, 2), ..later };
         assert_eq!(judge(&too_long), SeasonalVerdict::Alarm);
+        let told = SeasonalChange { alarmed: true, since: None, ..first };
+        assert_eq!(judge(&told), SeasonalVerdict::Alarm, "a season that begins takes no alarm back");
         let back = SeasonalChange { differs_from_training: false, ..too_long };
         assert_eq!(judge(&back), SeasonalVerdict::Steady);
     }

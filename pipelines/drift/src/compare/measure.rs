@@ -6,7 +6,7 @@ use super::{ColumnData, applicable};
 use crate::categories::CategorySide;
 use crate::{
     CategoryPair, ColumnType, NotApplicable, NumberPair, Table, Test, TestResult,
-    numbers::{Bridges, ChanceLevels},
+    numbers::{self, Bridges, ChanceLevels},
     tail,
     test_verdict::Measured,
     text_content,
@@ -73,13 +73,25 @@ impl<'a> Pair<'a> {
         match self {
             Self::Texts { reference, current } => {
                 let result = text_content(reference, current, seed)?;
-                Ok(Measured { statistic: None, p_value: Some(result.p_value), score: result.auc })
+                let (p_value, score) = (Some(result.p_value), result.auc);
+                Ok(Measured { statistic: None, p_value, score, smallest: None })
             }
             Self::Numbers { pair, .. } => match of_numbers(pair, test, seed) {
                 Some(measured) => measured,
                 None => self.of_counts(test, seed),
             },
             Self::Categories { .. } => self.of_counts(test, seed),
+        }
+    }
+
+    /// The smallest p-value that a test can give on this pair, of tests that permute or read a table.
+    pub(super) fn smallest_p(&self, test: Test) -> Option<f64> {
+        match (test, self) {
+            (Test::TotalVariation, _) => Some(self.categories().ok()?.smallest_permuted_p()),
+            (Test::CramerVonMises, Self::Numbers { pair, .. }) => pair.smallest_cramer_von_mises_p(),
+            (Test::MeanDiscrepancy, _) => Some(numbers::SMALLEST_DISCREPANCY_P),
+            (Test::AndersonDarling, _) => Some(numbers::SMALLEST_ANDERSON_P),
+            _ => None,
         }
     }
 
@@ -176,7 +188,7 @@ fn of_numbers(pair: &NumberPair, test: Test, seed: u64) -> Option<Result<Measure
             pair.mann_whitney().map(|result| Measured::p_value(Some(result.u), result.p_value))
         }
         Test::AndersonDarling => pair.anderson_darling().map(plain),
-        Test::CramerVonMises => pair.cramer_von_mises().map(plain),
+        Test::CramerVonMises => pair.cramer_von_mises(seed).map(plain),
         Test::EppsSingleton => pair.epps_singleton().map(plain),
         Test::MeanDiscrepancy => {
             pair.mean_discrepancy(seed).map(|result| Measured::p_value(Some(result.unbiased), result.p_value))

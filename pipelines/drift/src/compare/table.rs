@@ -213,6 +213,7 @@ fn measure(column: &ComparedColumn<'_>, options: &CompareOptions, bridges: &Brid
     let base = pair.measure(base_test, options.seed);
     let measure = |test: Test| {
         let measured = if test == base_test { base } else { pair.measure(test, options.seed) };
+        let measured = measured.map(|measured| Measured { smallest: pair.smallest_p(test), ..measured });
         let calibrated = options.defaults == DefaultTests::Calibrated;
         let raised = calibrated && test.score_kind() == ScoreKind::Distance;
         let chance = if raised { pair.chance_level(test, bridges) } else { None };
@@ -291,6 +292,15 @@ impl Judge<'_> {
                     self.options.min_effect
                 ));
                 answer.cause = Some(Cause::Small { effect, floor: self.options.min_effect });
+            }
+            let smallest = result.as_ref().ok().and_then(|measured| measured.smallest);
+            let coarse = |smallest: &f64| decides && answer.score.is_some_and(|p| p <= *smallest && p > threshold);
+            if let Some(smallest) = smallest.filter(coarse) {
+                answer.reason = Some(format!(
+                    "{smallest} is the smallest p-value that this test can give here, and {threshold:.2e} is needed: \
+                     compare fewer columns, or by fewer tests"
+                ));
+                answer.cause = Some(Cause::Coarse { smallest });
             }
             (*test, answer)
         });

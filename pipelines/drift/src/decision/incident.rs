@@ -57,11 +57,11 @@ pub fn severity(situation: &Situation, policy: SeverityPolicy) -> Severity {
     }
     match situation.verdict {
         SeasonalVerdict::Steady => Severity::Normal,
-        SeasonalVerdict::Expected { notice: false, .. } | SeasonalVerdict::Watched { .. } => {
-            Severity::Seasonal
-        }
+        SeasonalVerdict::Expected { notice: false, .. } => Severity::Seasonal,
         SeasonalVerdict::Alarm if situation.dollars >= policy.important => Severity::Important,
-        SeasonalVerdict::Alarm | SeasonalVerdict::Expected { notice: true, .. } => Severity::Attention,
+        SeasonalVerdict::Alarm
+        | SeasonalVerdict::Watched { .. }
+        | SeasonalVerdict::Expected { notice: true, .. } => Severity::Attention,
     }
 }
 
@@ -216,6 +216,8 @@ mod tests {
         assert_eq!(severity(&Situation { dollars: 6000.0, ..fell }, POLICY), Severity::Urgent);
         let season = SeasonalVerdict::Expected { event: Event::Carnaval, notice: false };
         assert_eq!(severity(&Situation { verdict: season, ..drift }, POLICY), Severity::Seasonal);
+        let watched = SeasonalVerdict::Watched { event: Event::Carnaval, since: jiff::civil::Date::MIN };
+        assert_eq!(severity(&Situation { verdict: watched, ..drift }, POLICY), Severity::Attention);
         let faulty = Situation { verdict: season, data_fault: true, ..drift };
         assert_eq!(severity(&faulty, POLICY), Severity::Important, "faults are never muted");
     }

@@ -6,6 +6,8 @@ use statrs::function::erf::erfc;
 
 /// Retraining is recommended when it pays with at least this probability.
 const SURE_ENOUGH: f64 = 0.8;
+/// The normal deviations of an 80 % interval.
+const NORMAL_80: f64 = 1.2816;
 
 /// Dollars lost in a week, as far as they are known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +17,14 @@ pub struct Loss {
     pub dollars: f64,
     /// Their standard error.
     pub error: f64,
+}
+
+impl Loss {
+    /// The ends of its 80 % interval, in dollars.
+    pub fn interval(&self) -> (f64, f64) {
+        let reach = NORMAL_80 * self.error;
+        (self.dollars - reach, self.dollars + reach)
+    }
 }
 
 /// What a retraining costs, in dollars.
@@ -108,6 +118,13 @@ mod tests {
         let Advice::Retrain { payoff } = advise(loss, 8.0, 0.7, &COST) else { panic!("it pays") };
         assert!((payoff.net - (8.0 * 500.0 * 0.7 - 350.0)).abs() < 1e-9);
         assert!(payoff.probability > 0.99);
+    }
+
+    #[test]
+    fn a_loss_lies_in_its_interval_in_eight_of_ten_cases() {
+        let (low, high) = weekly_loss(1.0, (10.0, 2.0), (0.0, 0.0)).interval();
+        let inside = super::standard_normal((high - 10.0) / 2.0) - super::standard_normal((low - 10.0) / 2.0);
+        assert!((inside - 0.8).abs() < 1e-4, "{low} to {high}");
     }
 
     #[test]

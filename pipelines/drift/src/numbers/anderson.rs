@@ -5,6 +5,8 @@ use crate::{NotApplicable, TestResult, not_applicable::finite};
 
 /// Logarithms are interpolated between these levels of significance; beyond them the p-value stops.
 const LEVELS: [f64; 7] = [0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001];
+/// The smallest p-value.
+pub(crate) const SMALLEST_P: f64 = LEVELS[LEVELS.len() - 1];
 /// Critical values of the standardised statistic for two samples: the sum of the coefficients of Table 2.
 const CRITICAL: [f64; 7] = [
     0.675 - 0.245 - 0.105,

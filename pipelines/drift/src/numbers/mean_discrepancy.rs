@@ -6,6 +6,8 @@ use crate::{NotApplicable, not_applicable::finite, random::Random};
 /// More rows than this on a side are sampled: the kernel is quadratic in them.
 pub(crate) const MOST_ROWS: usize = 750;
 const PERMUTATIONS: usize = 199;
+/// The smallest p-value that they can give.
+pub(crate) const SMALLEST_P: f64 = 1.0 / (PERMUTATIONS + 1) as f64;
 
 /// A discrepancy and whether chance explains it.
 #[derive(Clone, Copy, Debug, PartialEq)]

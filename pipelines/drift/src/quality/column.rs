@@ -243,6 +243,7 @@ mod tests {
         negative.extend([-1.0; 10]);
         let faults = of_numbers(&prices(1000), &negative);
         assert_eq!(checks(&faults), [Check::Range]);
+        assert!(faults[0].is_damage());
         let mut thousandfold = prices(200);
         thousandfold.extend([45_000.0; 10]);
         let faults = of_numbers(&prices(1000), &thousandfold);

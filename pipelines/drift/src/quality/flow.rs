@@ -27,7 +27,7 @@ pub struct Flow {
     pub rows: u64,
     /// Those that were sent a moment before already.
     pub repeated: u64,
-    /// Share of the window's length after its last row, 0–1.
+    /// Time after the last row in lengths of the window; more than 1 where the window has none.
     pub quiet: f64,
 }
 
@@ -55,11 +55,12 @@ fn quiet(earlier: &[Flow], now: Flow) -> Option<Fault> {
     late.then_some(Fault { check: Check::Freshness, column: None, before, after: now.quiet, example: None })
 }
 
-/// Rows on a logarithmic scale: half and twice are equally far.
+/// Rows on a logarithmic scale: half and twice are equally far. A pause is none where there was one before.
 fn volume(earlier: &[Flow], now: Flow) -> Option<Fault> {
     let logs: Vec<f64> =
         earlier.iter().filter(|flow| flow.rows > 0).map(|flow| (flow.rows as f64).ln()).collect();
-    if logs.len() < MIN_EARLIER {
+    let pauses = now.rows == 0 && logs.len() < earlier.len();
+    if logs.len() < MIN_EARLIER || pauses {
         return None;
     }
     let usual = median(logs.clone());
@@ -115,6 +116,15 @@ mod tests {
             checks(&USUAL, Flow { rows: 0, repeated: 0, quiet: 1.0 }),
             [Check::Freshness, Check::Volume]
         );
+    }
+
+    #[test]
+    fn a_pause_that_comes_back_is_usual_and_a_longer_one_is_not() {
+        let closed = Flow { rows: 0, repeated: 0, quiet: 1.1 };
+        let week = [USUAL[0], USUAL[1], closed, USUAL[2], USUAL[4], USUAL[0]];
+        assert!(checks(&week, closed).is_empty());
+        assert_eq!(checks(&week, Flow { quiet: 4.1, ..closed }), [Check::Freshness]);
+        assert_eq!(checks(&USUAL, Flow { quiet: 3.1, ..closed }), [Check::Freshness, Check::Volume]);
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(super) const EN: ComparisonTexts = ComparisonTexts {
     test_same: "No change",
     test_above: "Above it",
     test_below: "Below it",
+    test_coarse: "A clear difference, but this test gives no p below {p} and here a smaller one is needed; compare fewer columns or by another test",
     test_small: "Sure, but very small ({effect})",
     not_applicable: "Does not apply: {reason}",
     reason_empty_reference: "the reference has no values",

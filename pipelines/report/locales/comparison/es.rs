@@ -66,6 +66,7 @@ pub(super) const ES: ComparisonTexts = ComparisonTexts {
     test_same: "Sin cambio",
     test_above: "Lo supera",
     test_below: "No lo supera",
+    test_coarse: "Diferencia clara, pero esta prueba no da una p menor que {p} y aquí haría falta; compare menos columnas o con otra prueba",
     test_small: "Seguro, pero muy pequeño ({effect})",
     not_applicable: "No se aplica: {reason}",
     reason_empty_reference: "la referencia no tiene valores",

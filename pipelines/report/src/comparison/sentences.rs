@@ -107,6 +107,8 @@ impl Sentences {
                 ComparedKind::Categorical => self.categories(column),
                 ComparedKind::Text => self.t.words_moved.into(),
             });
+        } else if let Some(coarse) = column.tests.iter().find_map(|test| coarse(test.reason)) {
+            sentences.push(format!("{}.", self.coarse(coarse)));
         } else if is_tested(column) {
             sentences.push(self.t.no_change.into());
         } else if let Some(reason) = column.tests.iter().find_map(|test| test.reason) {
@@ -166,12 +168,17 @@ impl Sentences {
             (Some(LineReason::Small(effect)), ..) => {
                 fill(t.test_small, &[("effect", &self.format.percent_with(effect, 2))])
             }
+            (Some(LineReason::Coarse(smallest)), ..) => self.coarse(smallest),
             (Some(reason), ..) => self.not_applicable(reason),
             (None, true, true) => t.test_changed.into(),
             (None, true, false) => t.test_same.into(),
             (None, false, true) => t.test_above.into(),
             (None, false, false) => t.test_below.into(),
         }
+    }
+
+    fn coarse(self, smallest: f64) -> String {
+        fill(self.t.test_coarse, &[("p", &self.format.number(smallest, 4))])
     }
 
     fn not_applicable(self, reason: LineReason) -> String {
@@ -188,7 +195,8 @@ impl Sentences {
             LineReason::TooLarge => t.reason_too_large.into(),
             LineReason::WrongType => t.reason_wrong_type.into(),
             LineReason::TypesDiffer => t.reason_types_differ.into(),
-            LineReason::Small(effect) => self.format.percent_with(effect, 2),
+            LineReason::Small(share) => self.format.percent_with(share, 2),
+            LineReason::Coarse(smallest) => self.format.number(smallest, 4),
         };
         fill(t.not_applicable, &[("reason", &words)])
     }
@@ -225,6 +233,13 @@ impl Sentences {
 }
 
 /// At least one test has an answer.
+fn coarse(reason: Option<LineReason>) -> Option<f64> {
+    match reason {
+        Some(LineReason::Coarse(smallest)) => Some(smallest),
+        _ => None,
+    }
+}
+
 pub(super) fn is_tested(column: &ComparedColumn) -> bool {
     column.tests.iter().any(|test| test.score.is_some())
 }

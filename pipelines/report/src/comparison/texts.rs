@@ -82,6 +82,7 @@ pub(super) struct ComparisonTexts {
     pub(super) test_above: &'static str,
     pub(super) test_below: &'static str,
     pub(super) test_small: &'static str,
+    pub(super) test_coarse: &'static str,
     pub(super) not_applicable: &'static str,
     pub(super) reason_empty_reference: &'static str,
     pub(super) reason_empty_current: &'static str,

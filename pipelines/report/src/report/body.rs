@@ -56,6 +56,8 @@ pub enum Measure {
         /// The value whose share is compared.
         value: String,
     },
+    /// The share of rows that would need another value to be spread as before; of columns whose values are not told.
+    Moved,
     /// The share of rows without a value.
     Missing,
     /// The mean of the model's own answers.

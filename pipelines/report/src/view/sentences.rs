@@ -145,6 +145,7 @@ impl Sentences<'_> {
             (Measure::Mean, Some(_)) => texts.mean_of_label,
             (Measure::Mean, None) => texts.mean_of_column,
             (Measure::Share { .. }, _) => texts.share_of,
+            (Measure::Moved, _) => texts.moved_of,
             (Measure::Missing, _) => texts.missing_of,
             (Measure::Prediction, _) => texts.prediction_of,
         };
@@ -174,6 +175,7 @@ impl Sentences<'_> {
             (Measure::Mean, Some(_)) => texts.sentence_label,
             (Measure::Mean, None) => texts.sentence_column,
             (Measure::Share { .. }, _) => texts.sentence_share,
+            (Measure::Moved, _) => texts.sentence_moved,
             (Measure::Missing, _) => texts.sentence_missing,
             (Measure::Prediction, _) => texts.sentence_prediction,
         };
@@ -191,7 +193,7 @@ impl Sentences<'_> {
 
     fn figure(&self, change: &Change, value: f64) -> String {
         match change.measure {
-            Measure::Share { .. } | Measure::Missing => self.format().percent(value),
+            Measure::Share { .. } | Measure::Moved | Measure::Missing => self.format().percent(value),
             Measure::Mean | Measure::Prediction => self.format().value(value, &short_unit(&change.unit)),
         }
     }

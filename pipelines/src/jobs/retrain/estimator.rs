@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chasqui_registry::Registry;
+use chasqui_registry::name::Actor;
 use chasqui_registry::version::Version;
 use chasqui_runtime::{Limits, Model};
 use chasqui_trainer::{Table, split};
@@ -32,7 +33,10 @@ pub(super) async fn ensure(
         fit(&HeldOut { model: &model, table: &table, rows: &rows, spec: &spec, window_rows })
     });
     match fitted.await? {
-        Ok(Some(estimator)) => Ok(registry.put_estimator(&version.model, version.version, estimator).await?),
+        Ok(Some(estimator)) => {
+            let actor = Actor::system();
+            Ok(registry.put_estimator(&actor, &version.model, version.version, estimator).await?)
+        }
         Ok(None) => {
             tracing::info!(
                 model.name = %version.model,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chasqui_registry::name::DatasetName;
-use chasqui_registry::prediction_log::labelled;
+use chasqui_registry::prediction_log::{PredictionRange, labelled};
 use chasqui_registry::{Micros, Registry};
 use chasqui_trainer::{Column, ColumnData, Table, Task};
 
@@ -33,8 +33,8 @@ pub(super) async fn load(
     check_personal(registry, pipeline).await?;
     let since =
         pipeline.spec.features.time.as_deref().and_then(|time| end_of(&table, time)).unwrap_or(uploaded);
-    let service = &pipeline.spec.service;
-    let answered = labelled(registry, context.log.as_deref(), service, since, run.created_at).await?;
+    let range = PredictionRange { service: pipeline.spec.service.clone(), from: since, to: run.created_at };
+    let answered = labelled(registry, context.log.as_deref(), &range, None).await?;
     if answered.is_empty() {
         return Ok(Arc::new(table));
     }

@@ -38,6 +38,18 @@ pub struct Estimator {
     pub answer_column: String,
 }
 
+impl Estimator {
+    /// It needs the scores of all classes, which the log does not have: the version's model is asked again.
+    pub fn needs_scores(&self) -> bool {
+        matches!(self.reference, Reference::Multiclass { .. })
+    }
+
+    /// It asks a model about logged inputs: the version's own, or that of its losses.
+    pub fn asks_again(&self) -> bool {
+        !matches!(self.reference, Reference::Binary { .. })
+    }
+}
+
 /// What the held-out rows say, by the kind of prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

@@ -1,17 +1,19 @@
 //! The rows of a window whose outcome is known, as far as the kind of prediction needs them.
 
+use std::sync::Arc;
+
 use chasqui_drift::performance::{Confusion, Prediction};
 use chasqui_registry::Registry;
-use chasqui_registry::prediction_log::{Log, labelled};
+use chasqui_registry::prediction_log::{Log, PredictionRange, labelled};
 use chasqui_registry::service::Service;
 use chasqui_registry::version::Version;
 use chasqui_runtime::{Model, Task};
 use chasqui_trainer::{ColumnData, Table};
 
 use super::answers::{ask, label_of, same_label};
-use super::estimator::{Estimator, Reference};
+use super::estimator::Reference;
 use super::figures::WindowRows;
-use super::watch::{group_of, span};
+use super::watch::{Ready, group_of, span};
 use crate::error::{Error, Result};
 use crate::monitor::WindowKey;
 use crate::monitor::rows::load_model;
@@ -22,19 +24,27 @@ pub(super) async fn read_outcomes(
     log: Option<&Log>,
     service: &Service,
     (key, version): (&WindowKey, &Version),
-    estimator: Option<&Estimator>,
+    ready: Option<Arc<Ready>>,
 ) -> Result<WindowRows> {
     let (from, to) = span(service, key);
     if registry.outcomes_of_span(from, to).await?.0 == 0 {
         return Ok(WindowRows::default());
     }
-    let batches = labelled(registry, log, &service.name, from, to).await?;
-    let table = tokio::task::spawn_blocking(move || Table::from_batches(&batches).map_err(Error::internal));
-    let table = table.await??;
-    let known = Known::new(&table, key.version);
-    let asks_model = matches!(estimator.map(|known| &known.reference), Some(Reference::Multiclass { .. }));
+    let asks_model = ready.as_ref().is_some_and(|ready| ready.estimator.needs_scores());
     let model = if asks_model { Some(load_model(registry, version).await?) } else { None };
-    known.rows(version, estimator, model.as_ref(), group_of(service))
+    let group = group_of(service).map(str::to_owned);
+    let inputs =
+        model.iter().flat_map(|model| &model.signature().features).map(|feature| feature.name.clone());
+    let features: Vec<String> = inputs.chain(group.clone()).collect();
+    let range = PredictionRange { service: service.name.clone(), from, to };
+    let batches = labelled(registry, log, &range, Some(&features)).await?;
+    let (number, task) = (key.version, version.signature.task);
+    let rows = move || {
+        let table = Table::from_batches(&batches).map_err(Error::internal)?;
+        let reference = ready.as_deref().map(|ready| &ready.estimator.reference);
+        Known::new(&table, number).rows(task, reference, model.as_deref(), group.as_deref())
+    };
+    tokio::task::spawn_blocking(rows).await?
 }
 
 /// The rows of a table of [`labelled`] that a version answered.
@@ -73,16 +83,16 @@ impl<'a> Known<'a> {
 
     fn rows(
         &self,
-        version: &Version,
-        estimator: Option<&Estimator>,
+        task: Option<Task>,
+        reference: Option<&Reference>,
         model: Option<&Model>,
         group: Option<&str>,
     ) -> Result<WindowRows> {
         let mut window = WindowRows::default();
-        match estimator.map(|estimator| &estimator.reference) {
+        match reference {
             Some(Reference::Binary { positive, .. }) => self.binary(positive, group, &mut window),
             Some(Reference::Multiclass { classes, .. }) => self.multiclass(classes, model, &mut window)?,
-            None if matches!(version.signature.task, Some(Task::Binary | Task::Multiclass)) => {
+            None if matches!(task, Some(Task::Binary | Task::Multiclass)) => {
                 self.hits(&mut window);
             }
             _ => self.regression(&mut window),

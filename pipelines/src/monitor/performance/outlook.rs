@@ -9,7 +9,7 @@ use chasqui_registry::Micros;
 use chasqui_registry::service::Worth;
 
 use super::estimator::{Estimator, Reference};
-use super::{Figure, Value, WindowPerformance};
+use super::{Value, WindowPerformance};
 
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 const WEEK_MICROS: i64 = 7 * 86_400 * Micros::PER_SECOND;
@@ -49,7 +49,7 @@ pub(super) fn outlook(windows: &[(Micros, &WindowPerformance)], seed: u64) -> Op
     let (_, last) = windows.last()?;
     let (figure, _) = last.decisive()?;
     let usual = figure.thresholds?;
-    let is_loss = is_loss(figure);
+    let is_loss = figure.is_loss();
     let mut weeks: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
     for (start, performance) in windows {
         let Some((own, _)) = performance.decisive().filter(|(own, _)| own.measure == figure.measure) else {
@@ -66,16 +66,12 @@ pub(super) fn outlook(windows: &[(Micros, &WindowPerformance)], seed: u64) -> Op
     Some(forecast(&weekly, ForecastSettings::new(minimum, seed)))
 }
 
-/// A larger value is worse.
-pub(in crate::monitor) fn is_loss(figure: &Figure) -> bool {
-    matches!(figure.measure.as_str(), "mean_absolute" | "root_mean_squared")
-}
-
 #[cfg(test)]
 mod tests {
     use chasqui_drift::performance::Thresholds;
 
     use super::*;
+    use crate::monitor::performance::Figure;
 
     fn window(measure: &str, value: f64) -> WindowPerformance {
         let figure = Figure {

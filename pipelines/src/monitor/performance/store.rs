@@ -30,7 +30,7 @@ pub struct StoredPerformance {
     /// The figures.
     #[serde(flatten)]
     pub performance: WindowPerformance,
-    /// When they last changed.
+    /// When outcomes were last looked for.
     pub updated_at: Micros,
 }
 
@@ -75,7 +75,10 @@ pub(super) async fn history(
 }
 
 /// The performance of one window, if it was looked at.
-pub async fn of_window(registry: &Registry, key: &WindowKey) -> Result<Option<StoredPerformance>> {
+pub async fn of_window(
+    executor: impl sqlx::Executor<'_, Database = sqlx::Any>,
+    key: &WindowKey,
+) -> Result<Option<StoredPerformance>> {
     let row = sqlx::query(
         "SELECT * FROM performance_windows WHERE service = $1 AND model = $2 AND version = $3 AND window_start = $4",
     )
@@ -83,7 +86,7 @@ pub async fn of_window(registry: &Registry, key: &WindowKey) -> Result<Option<St
     .bind(&key.model)
     .bind(key.version)
     .bind(key.window_start.0)
-    .fetch_optional(registry.db.pool())
+    .fetch_optional(executor)
     .await?;
     row.as_ref().map(from_row).transpose()
 }

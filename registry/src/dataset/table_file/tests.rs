@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> Result<(RecordBatch, usize)> {
 /// The same file by way of an upload, which looks at every row first.
 fn uploaded(bytes: &[u8]) -> RecordBatch {
     let (written, _) = upload::convert(&Bytes::copy_from_slice(bytes), &Upload::default()).unwrap();
-    let batches = columnar::read_own(written.parquet, Wanted::All).unwrap();
+    let batches = columnar::read_own(written.parquet, &Wanted::All).unwrap();
     concat_batches(&batches[0].schema(), &batches).unwrap()
 }
 

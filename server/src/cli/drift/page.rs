@@ -139,6 +139,7 @@ fn line(test: Test, answer: &TestVerdict, decides: bool) -> TestLine {
 fn reason(cause: Cause) -> LineReason {
     match cause {
         Cause::Small { effect, .. } => LineReason::Small(effect),
+        Cause::Coarse { smallest } => LineReason::Coarse(smallest),
         Cause::NotApplicable(reason) => match reason {
             NotApplicable::EmptyReference => LineReason::EmptyReference,
             NotApplicable::EmptyCurrent => LineReason::EmptyCurrent,

@@ -1,6 +1,6 @@
 //! One column of the table: what happened to it, in plain words, and its figures.
 
-use chasqui_drift::{ColumnKind, FeatureDrift, Summary};
+use chasqui_drift::{ColumnKind, FeatureDrift, Summary, Untested};
 use chasqui_report::fill;
 use chasqui_report::format::NO_VALUE;
 
@@ -80,14 +80,14 @@ fn words(column: &FeatureDrift, voice: Voice) -> String {
     }
     match (sentences.is_empty(), &column.reason) {
         (false, _) => sentences.join(" "),
-        (true, Some(reason)) => reason_words(reason, voice).into(),
+        (true, Some(reason)) => reason_words(*reason, voice).into(),
         (true, None) => t.column_same.into(),
     }
 }
 
 fn number_words(before: &Summary, after: &Summary, voice: Voice) -> String {
     let t = voice.t;
-    let (Some(old), Some(new)) = (before.mean, after.mean) else { return t.column_shape.into() };
+    let (Some(old), Some(new)) = (before.mean, after.mean) else { return t.column_values.into() };
     let (old_spread, new_spread) = (before.std.unwrap_or(0.0), after.std.unwrap_or(0.0));
     if (new - old).abs() > SIMILAR * old_spread {
         let (old, new) = voice.pair(old, new);
@@ -113,22 +113,19 @@ fn text_words(before: &Summary, after: &Summary, voice: Voice) -> String {
         let share = voice.format.percent(after.new);
         return fill(t.column_new, &[("names", &voice.list(&names)), ("share", &share)]);
     }
-    let Some((old, new)) = moved else { return t.column_same.into() };
+    let Some((old, new)) = moved else { return t.column_values.into() };
     let (before, after) = (voice.format.percent(old.share), voice.format.percent(new.share));
     fill(t.column_category, &[("value", &clip(&old.value)), ("before", &before), ("after", &after)])
 }
 
-/// Why a column was not compared; the reasons come in the words of engineers.
-fn reason_words(reason: &str, voice: Voice) -> &'static str {
+/// Why a column was not compared.
+fn reason_words(reason: Untested, voice: Voice) -> &'static str {
     let t = voice.t;
-    if reason.starts_with("only ") {
-        t.column_reason_few
-    } else if reason.starts_with("the windows have no values") {
-        t.column_reason_none
-    } else if reason.starts_with("the column is constant") {
-        t.column_reason_constant
-    } else {
-        t.column_reason_other
+    match reason {
+        Untested::FewValues { .. } => t.column_reason_few,
+        Untested::NoValues => t.column_reason_none,
+        Untested::Constant => t.column_reason_constant,
+        Untested::Ignored | Untested::NotHeld | Untested::NoTrainingValues => t.column_reason_other,
     }
 }
 
@@ -196,6 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn a_column_whose_values_are_not_told_has_changed_all_the_same() {
+        let hidden = Summary { rows: 500, ..Summary::default() };
+        for kind in [ColumnKind::Number, ColumnKind::Text] {
+            let column = FeatureDrift {
+                kind,
+                before: hidden.clone(),
+                after: hidden.clone(),
+                ..column("cédula", true)
+            };
+            assert_eq!(say(&column), "Los valores se reparten de otra manera.");
+        }
+    }
+
+    #[test]
     fn missing_values_and_reasons_are_told() {
         let empty = FeatureDrift {
             missing_changed: true,
@@ -204,8 +215,8 @@ mod tests {
             ..column("edad", false)
         };
         assert_eq!(say(&empty), "Llega vacía en 12,0 % de los casos; antes, en 0,1 %.");
-        let few =
-            FeatureDrift { reason: Some("only 12 values; 30 are needed".into()), ..column("edad", false) };
+        let reason = Some(Untested::FewValues { values: 12, needed: 30 });
+        let few = FeatureDrift { reason, ..column("edad", false) };
         assert_eq!(say(&few), "Hay muy pocos valores para comparar.");
     }
 }

@@ -3,7 +3,7 @@
 use chasqui_drift::calendar::{Event, SeasonalVerdict};
 use chasqui_drift::kind::ChangeKind;
 use chasqui_drift::quality::{Check, Fault};
-use chasqui_pipelines::monitor::{ColumnChange, SeasonReading};
+use chasqui_pipelines::monitor::{ColumnChange, MOST_GROUPS, SeasonReading};
 use chasqui_report::fill;
 use jiff::civil::Date;
 
@@ -21,6 +21,7 @@ pub(super) fn fault(fault: &Fault, voice: Voice) -> String {
         Check::Range => t.fault_range,
         Check::Category => t.fault_category,
         Check::Duplicate => t.fault_duplicate,
+        Check::Freshness if fault.after >= 1.0 => t.fault_silence,
         Check::Freshness => t.fault_freshness,
         Check::Volume => t.fault_volume,
     };
@@ -63,6 +64,12 @@ pub(super) fn season(reading: &SeasonReading, voice: Voice) -> Option<String> {
             Some(fill(t.season_watched, &[("event", event.name()), ("since", &since)]))
         }
     }
+}
+
+/// That there are more groups than are looked at.
+pub(super) fn too_many_groups(voice: Voice) -> String {
+    let most = voice.format.number(MOST_GROUPS as f64, 0);
+    fill(voice.t.groups_too_many, &[("most", &most)])
 }
 
 /// Of which kind a column's change is, since when, and where it shows.
@@ -108,6 +115,7 @@ mod tests {
         SeasonReading {
             verdict,
             compared_with: Some((date(2025, 12, 17), date(2025, 12, 23))),
+            since: None,
             source: None,
             rows: 300,
             columns: Vec::new(),
@@ -127,6 +135,20 @@ mod tests {
         assert!(season(&reading(SeasonalVerdict::Steady), voice).is_none());
         let english = season(&reading(SeasonalVerdict::Alarm), Voice::new(Language::En)).unwrap();
         assert!(english.starts_with("It is not the season"), "{english}");
+    }
+
+    #[test]
+    fn a_period_without_any_request_is_told_as_that() {
+        let of = |after| Fault { check: Check::Freshness, column: None, before: 0.1, after, example: None };
+        let voice = Voice::new(Language::Es);
+        assert_eq!(fault(&of(2.1), voice), "No llegó ningún pedido en todo el período.");
+        assert_eq!(fault(&of(0.4), voice), "En el último 40,0 % del período no llegó ningún pedido.");
+    }
+
+    #[test]
+    fn groups_without_a_past_are_told_of() {
+        let told = too_many_groups(Voice::new(Language::Es));
+        assert_eq!(told, "Hay más de 500 grupos: no se mira en cuáles se nota el cambio.");
     }
 
     #[test]
