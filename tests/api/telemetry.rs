@@ -156,10 +156,11 @@ fn the_board_and_the_alert_rules_name_metrics_that_exist() {
         assert!(unknown.is_empty(), "{path} names {unknown:?}");
     }
     let shown = metrics_named_in(&read("deploy/grafana/chasqui.json"));
-    for gauge in ["drifted", "drift_psi", "drift_explained", "data_faults"]
-        .into_iter()
-        .chain(["performance", "performance_fell", "weekly_loss_dollars"])
-    {
+    for gauge in ["drifted", "drift_psi", "drift_explained", "data_faults"].into_iter().chain([
+        "performance",
+        "performance_fell",
+        "weekly_loss_dollars",
+    ]) {
         assert!(shown.contains(&format!("chasqui_{gauge}")), "the board does not show {gauge}: {shown:?}");
     }
 }

@@ -47,12 +47,8 @@ impl Sha256Hex {
     }
 
     pub(crate) fn from_digest(digest: &[u8]) -> Self {
-        use std::fmt::Write;
-        let mut text = String::with_capacity(64);
-        for byte in digest {
-            write!(text, "{byte:02x}").expect("writing to a String never fails");
-        }
-        Sha256Hex(text)
+        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+        Sha256Hex(digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
     }
 
     /// The digits.
