@@ -12,6 +12,7 @@ pub mod monitor;
 pub mod pipeline;
 pub mod queue;
 mod random;
+pub mod reference;
 pub mod report;
 pub mod rollout;
 pub mod schedule;

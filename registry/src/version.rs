@@ -12,6 +12,7 @@ use chasqui_drift::Profile;
 use chasqui_runtime::{Limits, Signature};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
@@ -139,6 +140,52 @@ impl Registry {
         let Some(sha256) = &version.profile_sha256 else { return Ok(None) };
         let bytes = self.referenced_artifact(sha256).await?;
         serde_json::from_slice(&bytes).map(Some).map_err(Error::internal)
+    }
+
+    /// Gives a version that has none a reference profile, made from `dataset`. Giving it the same again changes nothing;
+    /// another is refused, for what was counted over the cells of one cannot be counted over those of another.
+    pub async fn set_profile(
+        &self,
+        actor: &Actor,
+        model: &ModelName,
+        version: i64,
+        profile: &Profile,
+        dataset: &DatasetVersionRef,
+    ) -> Result<Version> {
+        let json = serde_json::to_vec(profile).map_err(Error::internal)?;
+        let sha256 = self.artifacts.put(json.into()).await?;
+        let now = self.now();
+        let mut tx = self.db.begin().await?;
+        model::lock(&mut tx, model, now).await?;
+        let mut found = find(&mut tx, model, version).await?;
+        match &found.profile_sha256 {
+            Some(known) if *known == sha256 => return Ok(found),
+            Some(_) => {
+                return Err(Error::Conflict(format!(
+                    "version {version} of `{model}` has another reference profile already"
+                )));
+            }
+            None => {}
+        }
+        sqlx::query("UPDATE versions SET profile_sha256 = $1 WHERE model = $2 AND version = $3")
+            .bind(sha256.as_str())
+            .bind(model.as_str())
+            .bind(version)
+            .execute(&mut *tx)
+            .await?;
+        routing::bump_epoch(&mut tx).await?;
+        let entry = audit::Entry {
+            actor,
+            action: "version.profile",
+            subject: format!("version:{model}/{version}"),
+            before: None,
+            after: Some(json!({ "profile_sha256": sha256, "dataset": dataset })),
+            reason: "",
+        };
+        audit::record(&mut tx, now, entry).await?;
+        tx.commit().await?;
+        found.profile_sha256 = Some(sha256);
+        Ok(found)
     }
 
     /// Deletes a version softly: its number is not used again, its bytes stay. Refused while an alias, a

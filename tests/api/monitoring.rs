@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::answers::{items, text};
-use crate::fixtures::{Sale, csv, sales};
+use crate::fixtures::{Sale, csv, register, regression, sales};
 use crate::telemetry::metric;
 
 const PIPELINE: &str = r#"
@@ -91,6 +91,50 @@ async fn drift_is_found_where_and_when_it_begins() {
                 .is_some_and(|psi| psi < 0.1)
     };
     server.wait_for_answer("/metrics", seen).await;
+}
+
+#[tokio::test]
+async fn a_model_that_was_trained_elsewhere_is_watched_by_its_dataset() {
+    let server = Server::start().await;
+    server.upload("/api/v1/datasets/historia/versions", csv(&sales(3000, 4.0, 3)).into_bytes()).await.ok();
+    server.upload("/api/v1/datasets/otra/versions", csv(&sales(3000, 4.0, 4)).into_bytes()).await.ok();
+    server.upload("/api/v1/datasets/ajena/versions", b"color\nrojo\n".to_vec()).await.ok();
+    register(&server, "ventas", regression(4.0)).await.ok();
+    let profile = "/api/v1/models/ventas/versions/1/profile";
+    server.get(profile).await.refused(404, "no reference profile");
+    let from = |name: &str| json!({ "name": name, "version": 1 });
+    server.put(profile, &from("ninguna")).await.refused(404, "ninguna");
+    server.put(profile, &from("ajena")).await.refused(422, "the column `price` does not exist");
+    let version = server.put(profile, &from("historia")).await.ok();
+    assert!(version["profile_sha256"].is_string(), "{version}");
+    assert_eq!(server.put(profile, &from("historia")).await.ok(), version);
+    server.put(profile, &from("otra")).await.refused(409, "another reference profile");
+    let names: Vec<Value> = server.get(profile).await.ok()["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|feature| feature["name"].clone())
+        .collect();
+    assert_eq!(names, ["price", "store"]);
+
+    let dearer: Vec<Sale> =
+        sales(400, 4.0, 103).into_iter().map(|sale| Sale { price: sale.price * 0.5 + 6.0, ..sale }).collect();
+    week(&server, WEEKS[0], &sales(400, 4.0, 101)).await;
+    week(&server, WEEKS[1], &dearer).await;
+    week(&server, WEEKS[2], &sales(5, 4.0, 104)).await;
+    let verdicts = server.wait_for("/api/v1/services/ventas/drift", |page| items(page).len() == 2).await;
+    let drifted: Vec<&Value> = items(&verdicts).iter().rev().map(|verdict| &verdict["drifted"]).collect();
+    assert_eq!(drifted, [false, true], "{verdicts}");
+
+    // Whoever says at once what it was trained on has it at once; what gives no profile is no reason to refuse.
+    let registered = |model: &str, dataset: &str| {
+        let lineage = format!("%7B%22dataset%22:%7B%22name%22:%22{dataset}%22,%22version%22:1%7D%7D");
+        format!("/api/v1/models/{model}/versions?lineage={lineage}")
+    };
+    let watched = server.upload(&registered("vigilado", "historia"), regression(4.0)).await.ok();
+    assert_eq!(watched["profile_sha256"], version["profile_sha256"]);
+    let unwatched = server.upload(&registered("suelto", "ajena"), regression(4.0)).await.ok();
+    assert_eq!(unwatched["profile_sha256"], Value::Null);
 }
 
 #[tokio::test]

@@ -6,18 +6,19 @@ use chasqui_runtime::{FeatureKind, Model, Signature, Task, Tensor, Value, featur
 use crate::{Table, TrainError, inputs_for};
 
 /// Describes `rows` of the table as the model sees them, and its answers on `answered`, which are best rows that
-/// it was not trained on: on its own training rows a model is surer than it will be.
+/// it was not trained on: on its own training rows a model is surer than it will be. `signature` is the model's, with
+/// the names that the table's columns have.
 ///
 /// The cells are made from the model's input tensors, not from the table: a number that single precision rounds
 /// would otherwise fall beside its own cell when it comes back as traffic.
 pub fn profile(
     model: &Model,
+    signature: &Signature,
     table: &Table,
     rows: &[usize],
     answered: &[usize],
     importance: &[(String, f64)],
 ) -> Result<Profile, TrainError> {
-    let signature = model.signature();
     let inputs = inputs_for(signature, table, rows)?;
     let features = (0..signature.features.len())
         .map(|feature| {

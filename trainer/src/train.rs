@@ -89,7 +89,7 @@ pub fn train(
     let names = features.iter().map(|feature| feature.name.clone());
     let mut importance: Vec<(String, f64)> = names.zip(fitted.importance()).collect();
     importance.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let profile = profile(&model, table, &train, &holdout, &importance)?;
+    let profile = profile(&model, model.signature(), table, &train, &holdout, &importance)?;
     step(tell(1.0, "done", None))?;
     Ok(Trained {
         onnx: bytes,

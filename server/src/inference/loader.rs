@@ -305,8 +305,11 @@ impl Loader {
     /// The version from memory, else from the store.
     async fn version(&mut self, model: &ModelName, number: i64) -> Result<Arc<LoadedVersion>> {
         let key = (model.clone(), number);
-        if let Some(loaded) = self.versions.get(&key) {
-            return Ok(Arc::clone(loaded));
+        if let Some(loaded) = self.versions.get(&key).cloned() {
+            // One that was loaded without a profile may have been given one since.
+            if loaded.profile.is_some() || !self.has_profile(model, number).await? {
+                return Ok(loaded);
+            }
         }
         let started = Instant::now();
         let loaded = Arc::new(load(&self.registry, model, number, self.limits.clone()).await?);
@@ -320,6 +323,11 @@ impl Loader {
         self.sizes.insert(key.clone(), loaded.model.memory_bytes());
         self.versions.insert(key, Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    async fn has_profile(&self, model: &ModelName, number: i64) -> Result<bool> {
+        let found = self.registry.get_version(model, number).await?;
+        Ok(found.is_some_and(|version| version.profile_sha256.is_some()))
     }
 
     /// Forgets versions that no service routes to; requests in progress keep theirs.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use chasqui_pipelines::reference;
 use chasqui_registry::name::ModelName;
-use chasqui_registry::version::{Lineage, NewVersion, Version};
+use chasqui_registry::version::{DatasetVersionRef, Lineage, NewVersion, Version};
 use chasqui_registry::{Error, Page};
 use chasqui_runtime::{Limits, ModelError};
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ use super::{Paging, Why};
 use crate::api::{created, ok, segment};
 use crate::app::App;
 use crate::auth::Identity;
-use crate::body::{self, Query, strict};
+use crate::body::{self, Json, Query, strict};
 use crate::openapi::Operation;
 use crate::problem::{Problem, Result};
 
@@ -87,7 +88,16 @@ pub(super) async fn register(
     if bytes.is_empty() {
         return Err(Problem::unprocessable("the body is empty; send the ONNX file as it is"));
     }
-    let version = app.registry.register_version(&who.actor, &model, bytes, new).await?;
+    let trained_on = new.lineage.dataset.clone();
+    let mut version = app.registry.register_version(&who.actor, &model, bytes, new).await?;
+    if let Some(dataset) = trained_on.filter(|_| version.profile_sha256.is_none()) {
+        match reference::give(&app.registry, &who.actor, &version, &dataset).await {
+            Ok(watched) => version = watched,
+            // It may be what the features were made from, and not the features.
+            Err(error) => tracing::warn!(model.name = %model, model.version = version.version, error = %error,
+                "the version has no reference profile: its dataset does not give one"),
+        }
+    }
     app.inference.catch_up().await?;
     created(&format!("/api/v1/models/{}/versions/{}", segment(model.as_str()), version.version), &version)
 }
@@ -139,6 +149,18 @@ pub(super) async fn profile(app: web::Data<App>, path: web::Path<(ModelName, i64
     ok(&profile.ok_or_else(|| Problem::not_found("the version has no reference profile"))?)
 }
 
+pub(super) async fn give_profile(
+    app: web::Data<App>,
+    who: Identity,
+    path: web::Path<(ModelName, i64)>,
+    Json(dataset): Json<DatasetVersionRef>,
+) -> Result<HttpResponse> {
+    let version = find(&app, &path).await?;
+    let watched = reference::give(&app.registry, &who.actor, &version, &dataset).await?;
+    app.inference.catch_up().await?;
+    ok(&watched)
+}
+
 pub(super) fn operations() -> Vec<Operation> {
     let missing = || Error::not_found("version", "demanda/1");
     vec![
@@ -184,10 +206,30 @@ pub(super) fn operations() -> Vec<Operation> {
         .gives(200, "The profile", "application/json", profile_schema(), Some(profile_example()))
         .fails(missing())
         .fails(Problem::not_found("the version has no reference profile")),
+        giving(),
     ]
     .into_iter()
     .map(|operation| operation.tag("models"))
     .collect()
+}
+
+fn giving() -> Operation {
+    Operation::put(
+        "/api/v1/models/{model}/versions/{version}/profile",
+        "giveProfile",
+        "Gives a version its reference profile from a dataset, so that its traffic is watched for drift",
+    )
+    .about(
+        "For versions that were trained elsewhere: each feature must be a column of the dataset, which should be what \
+         the model was trained on. A version that is registered with `lineage.dataset` gets it by itself where that \
+         fits. Once given it stays.",
+    )
+    .body::<DatasetVersionRef>(json!({ "name": "ventas", "version": 1 }))
+    .answers::<Version>(200, "The version", example())
+    .fails(missing())
+    .fails(Error::not_found("dataset", "ventas"))
+    .fails(Error::Conflict("version 1 of `demanda` has another reference profile already".into()))
+    .fails(Error::Invalid("the dataset does not fit the model: the table has no column `precio`".into()))
 }
 
 fn registration() -> Operation {
