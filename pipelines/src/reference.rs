@@ -22,7 +22,7 @@ pub async fn give(
     let bytes = registry.version_bytes(version).await?;
     let signature = version.signature.clone();
     let made = tokio::task::spawn_blocking(move || {
-        let table = Table::from_batches(&batches).map_err(refused)?;
+        let table = Table::from_batches(&batches).map_err(|error| refused(&error))?;
         make(&bytes, &signature, &table)
     });
     let profile = made.await.map_err(Error::internal)??;
@@ -31,7 +31,9 @@ pub async fn give(
 
 fn make(bytes: &Bytes, signature: &Signature, table: &Table) -> Result<Profile> {
     if signature.features.is_empty() {
-        return Err(Error::Invalid("the inputs of the model are no named columns: there is nothing to watch".into()));
+        return Err(Error::Invalid(
+            "the inputs of the model are no named columns: there is nothing to watch".into(),
+        ));
     }
     if table.rows() == 0 {
         return Err(Error::Invalid("the dataset has no rows".into()));
@@ -40,9 +42,9 @@ fn make(bytes: &Bytes, signature: &Signature, table: &Table) -> Result<Profile> 
     let limits = Limits { max_bytes: bytes.len(), ..Limits::default() };
     let model = Model::load(bytes, &limits).map_err(Error::internal)?;
     let rows: Vec<usize> = (0..table.rows()).collect();
-    profile(&model, signature, table, &rows, &rows, &[]).map_err(refused)
+    profile(&model, signature, table, &rows, &rows, &[]).map_err(|error| refused(&error))
 }
 
-fn refused(error: TrainError) -> Error {
+fn refused(error: &TrainError) -> Error {
     Error::Invalid(format!("the dataset does not fit the model: {error}"))
 }

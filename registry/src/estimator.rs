@@ -61,7 +61,7 @@ impl Registry {
             reason: "",
         };
         audit::record(&mut tx, now, entry).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// The estimator of a version, where it has one.

@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod model;
 pub mod name;
 pub mod outcome;
+mod pace;
 pub mod page;
 pub mod prediction_log;
 mod registry;

@@ -4,21 +4,28 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 
+use crate::pace::Pace;
 use crate::{Error, Result};
 
 /// Rows of one batch when a file is read.
 const BATCH_ROWS: usize = 65_536;
 /// A row group is closed at this many bytes in memory.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+
+/// Rows that are written without a pause.
+const STRETCH_ROWS: usize = 128;
+/// Rows of a page that is written beside requests.
+const PAGE_ROWS: usize = 1024;
 
 /// The columns that a reader wants.
 #[derive(Debug, Clone)]
@@ -58,12 +65,12 @@ pub(crate) struct FileWriter {
 
 impl FileWriter {
     pub(crate) fn new(schema: SchemaRef) -> Result<Self> {
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?))
-            // The library's name and version would change the hash of a dataset with every upgrade.
-            .set_created_by("chasqui".to_owned())
-            .build();
-        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(Error::internal)?;
+        Self::with(schema, properties()?)
+    }
+
+    fn with(schema: SchemaRef, properties: WriterPropertiesBuilder) -> Result<Self> {
+        let writer =
+            ArrowWriter::try_new(Vec::new(), schema, Some(properties.build())).map_err(Error::internal)?;
         Ok(Self { writer })
     }
 
@@ -80,10 +87,29 @@ impl FileWriter {
     }
 }
 
-/// One batch as a file.
-pub(crate) fn write(batch: &RecordBatch) -> Result<Bytes> {
-    let mut writer = FileWriter::new(batch.schema())?;
-    writer.write(batch)?;
+fn properties() -> Result<WriterPropertiesBuilder> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(Error::internal)?))
+        // The library's name and version would change the hash of a dataset with every upgrade.
+        .set_created_by("chasqui".to_owned()))
+}
+
+/// One batch as a file, beside requests: in short stretches, with pages that are compressed in one of them. Numbers, and
+/// the texts that are all `distinct`, have no dictionary, which would be compressed at once at the end.
+pub(crate) fn write_slowly(batch: &RecordBatch, distinct: &[&str]) -> Result<Bytes> {
+    let schema = batch.schema();
+    let mut properties =
+        properties()?.set_data_page_row_count_limit(PAGE_ROWS).set_write_batch_size(STRETCH_ROWS);
+    for field in schema.fields() {
+        let name = field.name();
+        let is_few = *field.data_type() == DataType::Utf8 && !distinct.contains(&name.as_str());
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), is_few);
+    }
+    let (mut writer, mut pace) = (FileWriter::with(schema, properties)?, Pace::new());
+    for start in (0..batch.num_rows()).step_by(STRETCH_ROWS) {
+        writer.write(&batch.slice(start, STRETCH_ROWS.min(batch.num_rows() - start)))?;
+        pace.step();
+    }
     writer.finish()
 }
 

@@ -24,6 +24,7 @@ pub(crate) const AT: &str = "at";
 pub(crate) const VERSION: &str = "version";
 pub(crate) const KEY: &str = "key";
 pub(crate) const LATENCY: &str = "latency_us";
+pub(super) const REQUEST_ID: &str = "request_id";
 pub(crate) const LABEL: &str = "out.label";
 pub(crate) const SCORE: &str = "out.score";
 pub(crate) const VALUE: &str = "out.value";
@@ -65,7 +66,7 @@ pub(crate) fn fixed_fields() -> Vec<Field> {
         Field::new("arm", DataType::Utf8, true),
         Field::new(KEY, DataType::Utf8, true),
         Field::new(LATENCY, DataType::Int64, false),
-        Field::new("request_id", DataType::Utf8, true),
+        Field::new(REQUEST_ID, DataType::Utf8, true),
         Field::new(LABEL, DataType::Utf8, true),
         Field::new(SCORE, DataType::Float64, true),
         Field::new(VALUE, DataType::Float64, true),

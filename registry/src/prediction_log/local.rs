@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use super::columns::SegmentRows;
 use super::segment::{Contents, EXTENSION};
 use super::shape::Shape;
+use crate::pace::Pace;
 use crate::{Micros, Result};
 
 /// The files of a folder with this extension, oldest first.
@@ -37,7 +38,9 @@ pub(super) fn groups(
     wanted: impl Fn(&Shape, Micros) -> bool,
 ) -> Result<(Vec<Group>, usize)> {
     let mut tables: Vec<(Shape, SegmentRows)> = Vec::new();
+    let mut pace = Pace::new();
     let damaged = contents.visit(|shape, record| {
+        pace.step();
         if !wanted(shape, record.at) {
             return;
         }

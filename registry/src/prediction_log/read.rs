@@ -96,13 +96,13 @@ pub async fn holds_any(
     registry: &Registry,
     log: Option<&Log>,
     range: &PredictionRange,
-    wanted: &HashSet<Uuid>,
+    is_wanted: impl Fn(&Uuid) -> bool + Send,
 ) -> Result<bool> {
     let mut reader = Reader::open(registry, log, range, Wanted::named(&[ID, AT])).await?;
     while let Some(batches) = reader.next().await? {
         for batch in &batches {
             let mut ids = texts(batch, ID)?.iter().flatten();
-            if ids.any(|id| Uuid::parse_str(id).is_ok_and(|id| wanted.contains(&id))) {
+            if ids.any(|id| Uuid::parse_str(id).is_ok_and(|id| is_wanted(&id))) {
                 return Ok(true);
             }
         }

@@ -132,7 +132,7 @@ fn sealed_file(segment: &str, group: Group) -> Result<SealedFile> {
     let Group { shape, rows } = group;
     let (from_at, to_at) = times(&rows)?;
     let id = file_id(segment, &shape);
-    let parquet = columnar::write(&rows)?;
+    let parquet = columnar::write_slowly(&rows, &[columns::ID, columns::REQUEST_ID])?;
     Ok(SealedFile {
         path: Artifacts::predictions_path(shape.service(), shape.version(), from_at, id),
         size: parquet.len() as u64,

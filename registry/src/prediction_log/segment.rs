@@ -15,9 +15,12 @@ use uuid::Uuid;
 use super::record::{self, Frames, Record};
 use super::shape::Shape;
 use crate::Micros;
+use crate::pace::Pace;
 
 const MAGIC: &[u8; 8] = b"CHQSEG01";
 const HEADER: usize = 16;
+/// Bytes of a file that are read without a pause.
+const PART_BYTES: u64 = 256 << 10;
 pub(super) const EXTENSION: &str = "seg";
 /// Of a file that has no header or lock yet.
 pub(super) const UNFINISHED: &str = "new";
@@ -208,8 +211,12 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        File::open(path)?.read_to_end(&mut bytes)?;
+        let mut file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let (mut bytes, mut pace) = (Vec::with_capacity(length), Pace::new());
+        while Read::by_ref(&mut file).take(PART_BYTES).read_to_end(&mut bytes)? > 0 {
+            pace.step();
+        }
         let mark = header_mark(&bytes)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the segment's header is damaged"))?;
         Ok(Self { mark, bytes })
@@ -233,8 +240,9 @@ impl Contents {
 
     /// The distinct shapes of the file, wherever they stand in it.
     pub(super) fn shapes(&self) -> Vec<Shape> {
-        let mut shapes: Vec<Shape> = Vec::new();
+        let (mut shapes, mut pace) = (Vec::<Shape>::new(), Pace::new());
         for payload in Frames::new(self.mark, &self.bytes[HEADER..]) {
+            pace.step();
             let Some(shape) = record::decode_shape(payload) else { continue };
             if shapes.iter().all(|known| known.digest() != shape.digest()) {
                 shapes.push(shape);

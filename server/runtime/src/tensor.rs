@@ -142,6 +142,7 @@ impl Tensor {
     }
 
     /// The rows `range` alone; the whole tensor when it has no rows. Panics when the range ends beyond them.
+    #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Tensor {
         let Some(rows) = self.shape.first().copied().filter(|rows| *rows > 0) else { return self.clone() };
         macro_rules! slice_each {

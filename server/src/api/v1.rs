@@ -84,7 +84,11 @@ where
                 .delete(versions::delete),
         )
         .service(resource("/models/{model}/versions/{version}/download", "GET").get(versions::download))
-        .service(resource("/models/{model}/versions/{version}/profile", "GET, PUT").get(versions::profile).put(versions::give_profile))
+        .service(
+            resource("/models/{model}/versions/{version}/profile", "GET, PUT")
+                .get(versions::profile)
+                .put(versions::give_profile),
+        )
         .service(resource("/models/{model}/aliases", "GET").get(aliases::list))
         .service(
             resource("/models/{model}/aliases/{alias}", "GET, PUT, DELETE")

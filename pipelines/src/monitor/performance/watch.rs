@@ -175,7 +175,7 @@ async fn concerns(
     let (from, to) = (stored.window_start, stored.window_end);
     let received = registry.outcomes_received(from, to, stored.updated_at).await?;
     let range = PredictionRange { service: service.name.clone(), from, to };
-    Ok(!received.is_empty() && holds_any(registry, log, &range, &received).await?)
+    Ok(!received.is_empty() && holds_any(registry, log, &range, |id| received.contains(id)).await?)
 }
 
 /// Writes what [`estimate`] found, in the transaction of the verdict.

@@ -94,8 +94,10 @@ pub(super) async fn register(
         match reference::give(&app.registry, &who.actor, &version, &dataset).await {
             Ok(watched) => version = watched,
             // It may be what the features were made from, and not the features.
-            Err(error) => tracing::warn!(model.name = %model, model.version = version.version, error = %error,
-                "the version has no reference profile: its dataset does not give one"),
+            Err(error) => {
+                tracing::warn!(model.name = %model, model.version = version.version, error = %error,
+                "the version has no reference profile: its dataset does not give one");
+            }
         }
     }
     app.inference.catch_up().await?;
@@ -162,7 +164,6 @@ pub(super) async fn give_profile(
 }
 
 pub(super) fn operations() -> Vec<Operation> {
-    let missing = || Error::not_found("version", "demanda/1");
     vec![
         Operation::get(
             "/api/v1/models/{model}/versions",
@@ -211,6 +212,10 @@ pub(super) fn operations() -> Vec<Operation> {
     .into_iter()
     .map(|operation| operation.tag("models"))
     .collect()
+}
+
+fn missing() -> Error {
+    Error::not_found("version", "demanda/1")
 }
 
 fn giving() -> Operation {
