@@ -89,7 +89,10 @@ pub(crate) fn tried_outputs(declared: Vec<TensorSpec>, one: &[Tensor], two: &[Te
     let spec = |(declared, (one, two)): (TensorSpec, (&Tensor, &Tensor))| {
         let axes = one.shape.iter().zip(&two.shape);
         let shape = axes.map(|(one, two)| if one == two { *one as i64 } else { -1 }).collect();
-        TensorSpec { datatype: one.datatype(), shape, name: declared.name }
+        // Halves are carried as singles.
+        let is_half = declared.datatype == DataType::Fp16 && one.datatype() == DataType::Fp32;
+        let datatype = if is_half { DataType::Fp16 } else { one.datatype() };
+        TensorSpec { datatype, shape, name: declared.name }
     };
     declared.into_iter().zip(one.iter().zip(two)).map(spec).collect()
 }
