@@ -5,6 +5,8 @@ mod assemble;
 mod changes;
 mod history;
 mod meaning;
+mod quality;
+mod rows;
 
 use bytes::Bytes;
 use chasqui_registry::artifact::Sha256Hex;

@@ -1,86 +1,28 @@
 //! A report from what is stored: verdicts, versions, gate, rollouts, predictions and outcomes. The rules of the levels
 //! are the report's own; here the facts are put together.
 
-use std::collections::BTreeMap;
-
-use chasqui_registry::name::{ModelName, ServiceName};
-use chasqui_registry::prediction_log::{Log, PredictionRange, labelled, read_predictions};
-use chasqui_registry::service::Service;
-use chasqui_registry::version::Version;
-use chasqui_registry::{Micros, PageRequest, Registry};
+use chasqui_registry::prediction_log::Log;
+use chasqui_registry::{Micros, Registry};
 use chasqui_report::format::local_date;
 use chasqui_report::{
     Action, Annex, ChangeFact, Confidence, Draft, Event, EventKind, Facts, History, Inaction,
-    MissingForMoney, Money, PerformanceFact, Period, Quality, QualityMeasure, Range, Recommendation, Report,
-    Season, Unit,
+    MissingForMoney, Money, PerformanceFact, Period, Quality, Recommendation, Report, Season,
 };
-use chasqui_trainer::{Table, Task};
 use jiff::{Timestamp, ToSpan};
 
 use super::changes::changes;
-use super::history::{self, Traffic};
-use super::{ReportRequest, annex, meaning};
+use super::quality::{is_worse, quality};
+use super::rows::{Rows, rows};
+use super::{ReportRequest, annex, history, meaning};
 use crate::error::{Error, Result};
-use crate::monitor::performance::{self, StoredPerformance};
 use crate::monitor::{self, StoredVerdict};
-use crate::pipeline::{self, Run};
-use crate::rollout::{self, Rollout};
+use crate::pipeline;
 
-/// Fewer outcomes than this say nothing about quality.
-const FEWEST_OUTCOMES: usize = 30;
 /// About as many outcomes a week are enough to measure a model.
 const OUTCOMES_PER_WEEK: u64 = 50;
 /// How long there is to decide.
 const DAYS_TO_DECIDE: i64 = 7;
-/// Windows looked through for the latest whose performance is known.
-const MOST_WINDOWS: i64 = 200;
 const RESPONSIBLE: &str = "El equipo responsable del modelo";
-
-/// The rows a report is made of.
-struct Rows {
-    service: Service,
-    serving: Option<i64>,
-    versions: BTreeMap<i64, Version>,
-    verdicts: Vec<StoredVerdict>,
-    /// The latest window of the serving version whose performance is known.
-    performance: Option<StoredPerformance>,
-    rollouts: Vec<Rollout>,
-    run: Option<Run>,
-    traffic: Traffic,
-    task: Option<Task>,
-}
-
-impl Rows {
-    /// The column whose groups must be treated alike.
-    fn attribute(&self) -> Option<&str> {
-        let groups = self.service.config.groups.as_ref().filter(|groups| groups.fairness);
-        groups.map(|groups| groups.column.as_str())
-    }
-
-    /// A group that is treated worse than is fair.
-    fn harmed(&self) -> Option<String> {
-        let performance = &self.performance.as_ref()?.performance;
-        performance.unfair_groups().next().map(|group| group.name.clone())
-    }
-
-    fn retraining_cost(&self) -> f64 {
-        self.service.config.worth.as_ref().map_or(0.0, |worth| worth.retraining.total())
-    }
-}
-
-/// The latest window of the serving version in the period whose performance is known.
-async fn latest_performance(
-    registry: &Registry,
-    name: &ServiceName,
-    serving: Option<i64>,
-    span: (Micros, Micros),
-) -> Result<Option<StoredPerformance>> {
-    let windows = performance::windows(registry, name, span, MOST_WINDOWS).await?;
-    let known = |window: &StoredPerformance| {
-        Some(window.version) == serving && window.performance.decisive().is_some()
-    };
-    Ok(windows.into_iter().find(known))
-}
 
 /// Puts the report of a period together.
 pub(super) async fn assemble(
@@ -143,67 +85,6 @@ pub(super) async fn assemble(
     Report::new(draft).map_err(|error| Error::Invalid(error.to_string()))
 }
 
-async fn rows(
-    registry: &Registry,
-    log: Option<&Log>,
-    request: &ReportRequest,
-    from: Micros,
-    to: Micros,
-) -> Result<Rows> {
-    let name = &request.service;
-    let Some(service) = registry.get_service(name).await? else {
-        return Err(Error::NotFound(format!("the service `{name}` does not exist")));
-    };
-    let model = &service.config.model;
-    let serving = registry.resolve_target(model, &service.config.routing.stable).await?;
-    let versions = versions(registry, model).await?;
-    let page = PageRequest::new(None, Some(chasqui_registry::page::MAX_LIMIT))?;
-    let within = |at: Micros| at >= from && at < to;
-    let mut verdicts = monitor::verdicts(registry, name, &page).await?.items;
-    verdicts.retain(|verdict| within(verdict.window_start) || within(verdict.created_at));
-    let mut rollouts = rollout::list(registry, Some(name.as_str()), &page).await?.items;
-    rollouts.retain(|rollout| within(rollout.created_at));
-    let run = last_judged_run(registry, name.as_str(), from, to).await?;
-    let answered = read_predictions(registry, log, name, from, to).await?;
-    let range = PredictionRange { service: name.clone(), from, to };
-    let known = labelled(registry, log, &range, Some(&[])).await?;
-    let task = serving.and_then(|version| versions.get(&version)).and_then(|version| version.signature.task);
-    let traffic = tokio::task::spawn_blocking(move || {
-        let table = |batches| Table::from_batches(batches).map_err(Error::internal);
-        Ok::<_, Error>(Traffic::new(&table(&answered)?, &table(&known)?, task))
-    });
-    let traffic = traffic.await??;
-    let performance = latest_performance(registry, name, serving, (from, to)).await?;
-    Ok(Rows { service, serving, versions, verdicts, performance, rollouts, run, traffic, task })
-}
-
-async fn versions(registry: &Registry, model: &ModelName) -> Result<BTreeMap<i64, Version>> {
-    let page = PageRequest::new(None, Some(chasqui_registry::page::MAX_LIMIT))?;
-    let versions = registry.list_versions(model, &page).await?.items;
-    Ok(versions.into_iter().map(|version| (version.version, version)).collect())
-}
-
-async fn last_judged_run(
-    registry: &Registry,
-    service: &str,
-    from: Micros,
-    to: Micros,
-) -> Result<Option<Run>> {
-    let mut last: Option<Run> = None;
-    for pipeline in pipeline::all(registry).await?.into_iter().filter(|pipeline| pipeline.service == service)
-    {
-        let runs = pipeline::runs(registry, Some(&pipeline.name), &PageRequest::default()).await?.items;
-        let judged =
-            runs.into_iter().find(|run| run.gate.is_some() && run.created_at >= from && run.created_at < to);
-        if let Some(run) = judged
-            && last.as_ref().is_none_or(|last| last.created_at < run.created_at)
-        {
-            last = Some(run);
-        }
-    }
-    Ok(last)
-}
-
 /// The verdict that a report speaks of: the latest that deserved an alarm, else the latest whose change the season
 /// explains or whose data are faulty, or the latest.
 fn decisive(rows: &Rows) -> Option<&StoredVerdict> {
@@ -245,56 +126,6 @@ fn facts(rows: &Rows, verdict: Option<&StoredVerdict>, quality: Option<&Quality>
         group_harmed: rows.harmed().is_some(),
         days_to_minimum: latest.and_then(|latest| meaning::days_to_minimum(&latest.performance)),
     }
-}
-
-/// The whole range lies on the wrong side of what the model was accepted with.
-fn is_worse(quality: &Quality) -> bool {
-    match quality.measure {
-        QualityMeasure::Hits => quality.range.high < quality.before,
-        QualityMeasure::Error { .. } => quality.range.low > quality.before,
-    }
-}
-
-/// The quality of the version that serves: measured, or estimated while too few outcomes are known.
-fn quality(rows: &Rows) -> Option<Quality> {
-    measured(rows).or_else(|| rows.performance.as_ref().and_then(meaning::estimated_quality))
-}
-
-/// The measured quality of the version that serves, or of the one with most outcomes while it has too few.
-fn measured(rows: &Rows) -> Option<Quality> {
-    let enough = |version: &i64| rows.traffic.errors.get(version).is_some_and(|e| e.len() >= FEWEST_OUTCOMES);
-    let most = rows.traffic.errors.iter().max_by_key(|(_, errors)| errors.len()).map(|(version, _)| *version);
-    let version = rows.serving.filter(enough).or_else(|| most.filter(enough))?;
-    let errors = rows.traffic.errors.get(&version)?;
-    let metrics = &rows.versions.get(&version)?.metrics;
-    let (mean, spread) = mean_and_spread(errors);
-    let regression = rows.task.is_none() || rows.task == Some(Task::Regression);
-    if regression {
-        return Some(Quality {
-            measure: QualityMeasure::Error { unit: Unit::Plain },
-            before: *metrics.get("mae")?,
-            now: mean,
-            range: Range::new((mean - spread).max(0.0), mean + spread),
-            estimated: false,
-            awaited: None,
-        });
-    }
-    Some(Quality {
-        measure: QualityMeasure::Hits,
-        before: *metrics.get("accuracy")?,
-        now: 1.0 - mean,
-        range: Range::new((1.0 - mean - spread).max(0.0), (1.0 - mean + spread).min(1.0)),
-        estimated: false,
-        awaited: None,
-    })
-}
-
-/// The mean and half the width of its 95 % interval.
-fn mean_and_spread(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    (mean, 1.96 * (variance / n).sqrt())
 }
 
 fn money(rows: &Rows, quality: Option<&Quality>) -> Money {
