@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import uuid
 from pathlib import Path
 
@@ -40,6 +41,7 @@ request = function()
   sent = sent % {count} + 1
   return requests[sent]
 end
+{thinking}
 done = function(summary, latency)
   io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), latency:percentile(99.9), summary.errors.connect + summary.errors.read
@@ -60,8 +62,16 @@ def forest(seed=1):
     return X, to_onnx(model, X[:1], options={"zipmap": False}).SerializeToString()
 
 
-def register(server, onnx, name="forest"):
-    server.call("POST", f"/api/v1/models/{name}/versions", onnx, content="application/octet-stream")
+def register(server, onnx, name="forest", rows=None):
+    """Registers a model; with the rows that it was trained on its traffic is watched for drift."""
+    path = f"/api/v1/models/{name}/versions"
+    if rows is not None:
+        lines = [",".join(f"f{i}" for i in range(rows.shape[1])), *(",".join(map(str, row)) for row in rows)]
+        server.call("POST", f"/api/v1/datasets/{name}/versions", "\n".join(lines).encode(), content="text/csv")
+        path += "?lineage=" + urllib.parse.quote(json.dumps({"dataset": {"name": name, "version": 1}}))
+    version = server.call("POST", path, onnx, content="application/octet-stream")
+    if rows is not None and not version["profile_sha256"]:
+        raise LoadError("the traffic of the model is not watched")
 
 
 def of_json(rows):
@@ -83,10 +93,11 @@ def infer_path(name="forest"):
 
 
 class Wrk:
-    """Sends the same requests (path and body) in turn by one thread of wrk."""
+    """Sends the same requests (path and body) in turn by one thread of wrk; each connection waits so many ms between two."""
 
-    def __init__(self, requests, headers, connections=16):
+    def __init__(self, requests, headers, connections=16, think_ms=0):
         self.requests, self.connections = requests, connections
+        self.thinking = f"delay = function() return {think_ms} end" if think_ms else ""
         self.headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
 
     def drive(self, url, seconds):
@@ -95,7 +106,7 @@ class Wrk:
             for i, (path, body) in enumerate(self.requests, 1):
                 Path(folder, str(i)).write_bytes(path.encode() + b"\n" + body)
             script = Path(folder, "wrk.lua")
-            script.write_text(WRK.format(headers=self.headers, count=len(self.requests), folder=folder))
+            script.write_text(WRK.format(headers=self.headers, thinking=self.thinking, count=len(self.requests), folder=folder))
             run = subprocess.run(["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "-s", script, url],
                                  capture_output=True, text=True)
         found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
