@@ -95,3 +95,19 @@ fn the_first_of_equals_is_the_highest() {
     let found = load(&built).predict(&[floats(&[2, 3], |index| rows[index])]).unwrap();
     assert_eq!(found[0].data, TensorData::I64(vec![1, 0]));
 }
+
+#[test]
+fn rows_that_depend_on_each_other_are_found() {
+    let entangled = |operator: &str, keeps: &str| {
+        let mut reduce = node(operator, &["x", "axes"], &["all"]);
+        reduce.attribute.push(int("keepdims", 1));
+        let mut built = model(vec![reduce, node(keeps, &["x", "all"], &["y"])], vec![constant("axes", &[0])]);
+        built.graph.as_mut().unwrap().input = vec![input("x", DataType::Fp32, &[0, 3])];
+        load(&built).has_independent_rows()
+    };
+    assert!(!entangled("ReduceSum", "Sub") && !entangled("ReduceSum", "Mul"));
+    assert!(load(&layer(5, 7)).has_independent_rows());
+    let mut texts = model(vec![node("Identity", &["x"], &["y"])], Vec::new());
+    texts.graph.as_mut().unwrap().input = vec![input("x", DataType::Bytes, &[0, 1])];
+    assert!(!load(&texts).has_independent_rows(), "nobody knows which texts it takes");
+}
