@@ -27,6 +27,9 @@ pub(super) use trials::{TrialTotal, counters};
 
 /// Rows that may wait; at about 200 bytes a row some tens of megabytes.
 const CAPACITY: usize = 200_000;
+/// How long events gather before they are counted: whoever is woken for each of them takes the core from those who
+/// answer.
+const GATHER: Duration = Duration::from_millis(2);
 /// How often totals are given away.
 const EVERY: Duration = Duration::from_secs(1);
 /// The same after a bad event of a canary: rollback should not wait for the second to end.
@@ -161,6 +164,7 @@ impl Counter {
                 is_urgent = false;
                 self.give_totals();
             }
+            std::thread::sleep(GATHER);
         }
         let totals = self.totals_that_changed();
         if !totals.is_empty() && self.totals.blocking_send(totals).is_err() {
