@@ -27,7 +27,10 @@ macro_rules! on_both_databases {
 
 mod drift;
 mod fixture;
+mod flow;
 mod gates;
 mod jobs;
+mod performance;
 mod retraining;
 mod rollouts;
+mod season;
