@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{demo, memory};
+use crate::demo;
 use remote::{DatasetCommand, KeyCommand, ModelCommand, Remote, RolloutCommand};
 
 /// The MLOps platform that a small company can run itself.
@@ -80,7 +80,6 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    memory::return_what_is_freed();
     let cli = Cli::parse();
     let remote = cli.remote;
     let done = match cli.command {

@@ -5,7 +5,8 @@
 //! server of 40 MiB grew beyond 300 MiB that way. With one heap requests are as fast: what they take and give back
 //! stays with their threads.
 
-/// Keeps one heap, and gives large blocks back as soon as they are freed. Call it before the first thread starts.
+/// Keeps one heap, and gives large blocks back as soon as they are freed: for a process that lasts. Call it before the
+/// first thread starts.
 pub(crate) fn return_what_is_freed() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

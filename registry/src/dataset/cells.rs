@@ -60,14 +60,15 @@ enum Values {
 }
 
 impl Values {
-    fn new(kind: ColumnType) -> Self {
+    /// Room for so many rows, and for so many bytes of their text.
+    fn with_capacity(kind: ColumnType, rows: usize, bytes: usize) -> Self {
         match kind {
-            ColumnType::Int64 => Self::Int64(Int64Builder::new()),
-            ColumnType::Float64 => Self::Float64(Float64Builder::new()),
-            ColumnType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            ColumnType::Text => Self::Text(StringBuilder::new()),
-            ColumnType::Date => Self::Date(Date32Builder::new()),
-            ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
+            ColumnType::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
+            ColumnType::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
+            ColumnType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
+            ColumnType::Text => Self::Text(StringBuilder::with_capacity(rows, bytes)),
+            ColumnType::Date => Self::Date(Date32Builder::with_capacity(rows)),
+            ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
         }
     }
 
@@ -119,6 +120,13 @@ impl Column {
             }
             _ => None,
         }
+    }
+
+    /// Takes the values out; the next ones are expected to be as many and as long.
+    fn take(&mut self, rows: usize) -> ArrayRef {
+        let bytes = if let Values::Text(builder) = &self.values { builder.values_slice().len() } else { 0 };
+        let next = Values::with_capacity(self.format.kind, rows, bytes);
+        std::mem::replace(&mut self.values, next).finish()
     }
 
     fn push(&mut self, cell: &str, row: u64) -> Result<(), Error> {
@@ -174,7 +182,7 @@ impl TableBuilder {
         let columns = pairs.clone().map(|(name, format)| Column {
             name: name.clone(),
             format: *format,
-            values: Values::new(format.kind),
+            values: Values::with_capacity(format.kind, 0, 0),
         });
         Self {
             schema: schema_of(pairs.map(|(name, format)| (name.as_str(), format.kind))),
@@ -224,9 +232,9 @@ impl TableBuilder {
 
     /// Takes the rows out as a batch.
     pub(crate) fn take(&mut self) -> Result<RecordBatch, Error> {
-        self.rows = 0;
+        let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
-        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.values.finish()).collect();
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.take(rows)).collect();
         RecordBatch::try_new(self.schema(), arrays).map_err(|error| Error::Internal(Box::new(error)))
     }
 }

@@ -101,6 +101,13 @@ impl Default for Evidence {
 
 impl Evidence {
     pub(crate) fn add(&mut self, cell: &str) {
+        match number::plain(cell, DecimalMark::Point) {
+            Some(plain) => self.add_plain(plain, DecimalMark::Point),
+            None => self.add_any(cell),
+        }
+    }
+
+    fn add_any(&mut self, cell: &str) {
         if is_missing(cell) {
             return;
         }
@@ -114,7 +121,7 @@ impl Evidence {
         self.add_moment(cell);
     }
 
-    /// Adds a number in plain notation under `mark`: what [`Evidence::add`] would conclude from its cell.
+    /// Adds a number in plain notation under `mark`, with what a careful look at its cell would conclude.
     pub(crate) fn add_plain(&mut self, plain: Plain, mark: DecimalMark) {
         self.present += 1;
         self.boolean = false;
@@ -296,9 +303,9 @@ mod tests {
                 {
                     let Some(plain) = number::plain(cell, mark) else { continue };
                     let mut careful = Evidence::default();
-                    careful.add(before);
+                    careful.add_any(before);
                     let mut quick = careful.clone();
-                    careful.add(cell);
+                    careful.add_any(cell);
                     quick.add_plain(plain, mark);
                     let seen = |evidence: &Evidence| {
                         decide(std::slice::from_ref(evidence), Stated::default(), ';')[0]

@@ -196,8 +196,8 @@ impl Compare {
     fn compare(&self) -> anyhow::Result<Comparison> {
         let options = self.options()?;
         let upload = self.upload();
-        let reference = OpenFile::open(&self.reference, &upload)?;
-        let current = OpenFile::open(&self.current, &upload)?;
+        let open = |path| OpenFile::open(path, &upload);
+        let (reference, current) = both(|| open(&self.reference), || open(&self.current))?;
         let mut chosen = Chosen::of(&reference, &current, &self.wanted())?;
         let wishes = Wishes {
             columns: chosen.columns.clone(),
@@ -206,7 +206,9 @@ impl Compare {
             seed: self.seed,
         };
         let progress = Progress::new([reference.size(), current.size()], self.progress);
-        let (reference, current) = progress.during(|| take_both(reference, current, &wishes, &progress))?;
+        let (reference, current) = progress.during(|| {
+            both(|| reference.take(&wishes, &progress.reference), || current.take(&wishes, &progress.current))
+        })?;
         let pairs = Pairs::of(&reference, &current, &mut chosen)?;
         let columns: Vec<ComparedColumn<'_>> = pairs.compared();
         let mut compared = compare_tables(&columns, &options);
@@ -269,17 +271,15 @@ impl Compare {
     }
 }
 
-/// Reads both files at the same time.
-fn take_both(
-    reference: OpenFile,
-    current: OpenFile,
-    wishes: &Wishes,
-    progress: &Progress,
-) -> anyhow::Result<(TakenFile, TakenFile)> {
+/// Does the same with both files at the same time; of two errors the reference's is told.
+fn both<T: Send>(
+    reference: impl FnOnce() -> anyhow::Result<T> + Send,
+    current: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, T)> {
     std::thread::scope(|scope| {
-        let before = scope.spawn(|| reference.take(wishes, &progress.reference));
-        let current = current.take(wishes, &progress.current);
-        let reference = before.join().unwrap_or_else(|_| bail!("the reader of the reference panicked"));
+        let reference = scope.spawn(reference);
+        let current = current();
+        let reference = reference.join().unwrap_or_else(|_| bail!("the reader of the reference panicked"));
         Ok((reference?, current?))
     })
 }

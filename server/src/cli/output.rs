@@ -15,9 +15,10 @@ pub fn note(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
-/// A JSON document, indented.
+/// A JSON document, indented; written as one, for standard output passes on every line as it comes.
 pub fn json(value: &Value) {
-    println!("{value:#}");
+    let text = format!("{value:#}");
+    println!("{text}");
 }
 
 /// Progress: one line that is overwritten on a terminal, lines elsewhere.

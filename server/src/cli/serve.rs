@@ -10,7 +10,7 @@ use chasqui_registry::user::Secret;
 use clap::Args;
 
 use crate::config::{Config, Flags, grpc_listen};
-use crate::{app, telemetry, work};
+use crate::{app, memory, telemetry, work};
 
 /// `chasqui serve`
 #[derive(Debug, Args)]
@@ -108,6 +108,7 @@ pub(super) fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> any
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    memory::return_what_is_freed();
     // Two parts of the program may install it; the first wins and both are the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread()

@@ -1,6 +1,7 @@
 //! A numeric column taken in batch by batch.
 
 use super::Kept;
+use crate::sample::sum;
 
 /// Exact figures of all rows of a numeric column, kept or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -40,12 +41,12 @@ impl NumberFigures {
     }
 
     fn add(&mut self, batch: &[f64]) {
-        let (mut count, mut sum) = (0_u64, 0.0);
+        let (mut count, mut total) = (0_u64, 0.0);
         let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in batch {
             if value.is_finite() {
                 count += 1;
-                sum += value;
+                total += value;
                 min = min.min(*value);
                 max = max.max(*value);
             } else {
@@ -58,9 +59,8 @@ impl NumberFigures {
             return;
         }
         let before = self.finite() - count;
-        let mean = sum / count as f64;
-        let m2: f64 =
-            batch.iter().filter(|value| value.is_finite()).map(|value| (value - mean).powi(2)).sum();
+        let mean = total / count as f64;
+        let m2 = sum(batch, |value| if value.is_finite() { (value - mean).powi(2) } else { 0.0 });
         self.min = Some(self.min.map_or(min, |known| known.min(min)));
         self.max = Some(self.max.map_or(max, |known| known.max(max)));
         self.merge(before, count, mean, m2);
@@ -84,15 +84,9 @@ pub struct NumberColumn {
 
 impl NumberColumn {
     /// Takes the next rows in; NaN is a missing value. `kept` is what [`super::RowSample::offer`] said of them.
-    pub fn add(&mut self, batch: &[f64], kept: &[Kept]) {
+    pub fn add(&mut self, batch: &[f64], kept: &Kept) {
         self.figures.add(batch);
-        for kept in kept {
-            let Some(value) = batch.get(kept.row) else { continue };
-            match self.values.get_mut(kept.slot) {
-                Some(slot) => *slot = *value,
-                None => self.values.push(*value),
-            }
-        }
+        kept.apply(&mut self.values, |row| batch[row]);
     }
 
     /// The values of the kept rows, NaN where missing.
@@ -108,7 +102,7 @@ impl NumberColumn {
 
 #[cfg(test)]
 mod tests {
-    use super::NumberColumn;
+    use super::{Kept, NumberColumn};
     use crate::intake::RowSample;
 
     #[test]
@@ -144,7 +138,7 @@ mod tests {
         let mut column = NumberColumn::default();
         column.add(&[f64::NAN, f64::NAN], &RowSample::new(9, 1).offer(2));
         assert_eq!((column.figures().mean(), column.figures().deviation()), (None, None));
-        column.add(&[2.0], &[]);
+        column.add(&[2.0], &Kept::default());
         assert_eq!((column.figures().mean(), column.figures().deviation()), (Some(2.0), None));
     }
 }

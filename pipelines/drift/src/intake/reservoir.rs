@@ -2,13 +2,24 @@
 
 use crate::random::Random;
 
-/// A row that is kept, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which of the rows that were offered together are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Its place among the rows that were offered together.
-    pub row: usize,
-    /// Its place among the kept ones; what stood there is given up.
-    pub slot: usize,
+    /// So many of the first rows come after those kept so far.
+    pub first: usize,
+    /// Later rows that are kept, in order, each in the place of one kept before: (row, place). A place may be given
+    /// twice: the later row stays.
+    pub instead: Vec<(usize, usize)>,
+}
+
+impl Kept {
+    /// Makes `values` of the rows kept so far those of the rows kept now.
+    pub(super) fn apply<T>(&self, values: &mut Vec<T>, value_of: impl Fn(usize) -> T) {
+        values.extend((0..self.first).map(&value_of));
+        for (row, place) in &self.instead {
+            values[*place] = value_of(*row);
+        }
+    }
 }
 
 /// A uniform sample of rows drawn while they pass, with as few random numbers as possible (Li 1994, "Reservoir-sampling
@@ -33,17 +44,14 @@ impl RowSample {
         sample
     }
 
-    /// Offers the next `rows` rows; says which of them are kept, in order. A slot may be given twice: the later row
-    /// stays.
-    pub fn offer(&mut self, rows: usize) -> Vec<Kept> {
+    /// Offers the next `rows` rows; says which of them are kept.
+    pub fn offer(&mut self, rows: usize) -> Kept {
         let free = (self.size as u64).saturating_sub(self.seen);
-        let first = free.min(rows as u64) as usize;
-        let mut kept: Vec<Kept> =
-            (0..first).map(|row| Kept { row, slot: self.seen as usize + row }).collect();
+        let mut kept = Kept { first: free.min(rows as u64) as usize, instead: Vec::new() };
         let end = self.seen + rows as u64;
         while self.next < end {
             let row = (self.next - self.seen) as usize;
-            kept.push(Kept { row, slot: self.random.below(self.size) });
+            kept.instead.push((row, self.random.below(self.size)));
             self.skip();
         }
         self.seen = end;
@@ -89,13 +97,9 @@ mod tests {
         let mut sample = RowSample::new(size, seed);
         let mut slots = Vec::new();
         for start in (0..rows).step_by(piece) {
-            for kept in sample.offer(piece.min(rows - start)) {
-                if kept.slot == slots.len() {
-                    slots.push(start + kept.row);
-                } else {
-                    slots[kept.slot] = start + kept.row;
-                }
-            }
+            let kept = sample.offer(piece.min(rows - start));
+            slots.extend((0..kept.first).map(|row| start + row));
+            kept.instead.iter().for_each(|(row, place)| slots[*place] = start + row);
         }
         assert_eq!((sample.kept() as usize, sample.seen() as usize), (slots.len(), rows));
         slots

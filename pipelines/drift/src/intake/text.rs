@@ -24,13 +24,10 @@ impl TextColumn {
     pub fn add(&mut self, text: Option<&str>) {
         self.rows += 1;
         let Some(text) = text else { return };
-        let Some(kept) = self.sample.offer(1).pop() else { return };
-        let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(place, _)| place);
-        let text = text[..end].into();
-        match self.texts.get_mut(kept.slot) {
-            Some(slot) => *slot = text,
-            None => self.texts.push(text),
-        }
+        self.sample.offer(1).apply(&mut self.texts, |_| {
+            let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(place, _)| place);
+            text[..end].into()
+        });
     }
 
     /// Rows, missing ones included.

@@ -150,7 +150,7 @@ impl TakenColumn {
         }
     }
 
-    fn add(&mut self, values: &ArrayRef, kept: &[Kept], scratch: &mut Vec<f64>) {
+    fn add(&mut self, values: &ArrayRef, kept: &Kept, scratch: &mut Vec<f64>) {
         match self {
             Self::Numbers(column) => column.add(numbers(values, scratch), kept),
             Self::Categories(counts) => {
