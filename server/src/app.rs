@@ -170,8 +170,6 @@ fn http_server(
     certificate: Option<&Arc<tls::Certificate>>,
 ) -> anyhow::Result<actix_web::dev::Server> {
     let data = web::Data::from(Arc::clone(app));
-    let threads =
-        app.config.http_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(data.clone())
@@ -181,7 +179,7 @@ fn http_server(
             .default_service(web::to(api::not_found))
     });
     let server = server
-        .workers(threads.unwrap_or(1))
+        .workers(app.config.threads())
         .keep_alive(Duration::from_secs(app.config.keep_alive_seconds))
         .client_request_timeout(Duration::from_secs(30))
         .shutdown_timeout(app.config.shutdown_seconds)

@@ -36,7 +36,7 @@ pub struct Config {
     pub secret: Option<Concealed>,
     /// Whether this process also runs jobs.
     pub worker: bool,
-    /// Threads that answer HTTP; by default one per core.
+    /// Threads that answer HTTP, and as many that answer gRPC; by default one per core.
     pub http_threads: Option<usize>,
     /// Jobs at work at the same time in this process.
     pub jobs: usize,
@@ -168,6 +168,11 @@ impl Config {
             return invalid("the admin key is too short; CHASQUI_ADMIN_KEY needs 8 characters or more");
         }
         Ok(())
+    }
+
+    /// Threads that answer each protocol.
+    pub fn threads(&self) -> usize {
+        self.http_threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1)
     }
 
     /// Whether cookies are only sent over TLS: when it is asked for, and always when this server speaks it.

@@ -15,8 +15,8 @@ mod status;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
+use actix_server::ServerHandle;
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -35,7 +35,8 @@ pub(crate) struct Grpc {
     /// Where it listens; the port is the real one when 0 was configured.
     pub address: SocketAddr,
     closing: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    server: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
 }
 
 impl Grpc {
@@ -44,28 +45,27 @@ impl Grpc {
         let unusable = || {
             format!("cannot listen on {address} for gRPC; `grpc_listen` says where, `off` says not at all")
         };
-        let listener = TcpListener::bind(address).with_context(unusable)?;
-        listener.set_nonblocking(true).with_context(unusable)?;
-        Ok(listener)
+        TcpListener::bind(address).with_context(unusable)
     }
 
     /// Starts to take connections. Must run inside a Tokio runtime that outlives it.
     pub(crate) fn start(app: &Arc<App>, listener: TcpListener) -> anyhow::Result<Self> {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let (closing, closed) = watch::channel(false);
-        let gate = gate::Gate::new(Arc::clone(app), closed.clone());
-        let patience = Duration::from_secs(app.config.shutdown_seconds);
-        let task = tokio::spawn(listener::accept(listener, gate, closed, patience));
+        let gate = gate::Gate::new(Arc::clone(app), closed);
+        let server = listener::server(listener, gate, app.config.threads(), app.config.shutdown_seconds)?;
+        let handle = server.handle();
+        let task = tokio::spawn(server);
         tracing::info!(address = %address, "listening on {address} for gRPC");
-        Ok(Self { address, closing, task })
+        Ok(Self { address, closing, server: handle, task })
     }
 
     /// Takes no more calls and waits for those in progress.
     pub(crate) async fn stop(self) {
         let _ = self.closing.send(true);
-        if self.task.await.is_err() {
-            tracing::error!("the gRPC server panicked");
+        self.server.stop(true).await;
+        if !matches!(self.task.await, Ok(Ok(()))) {
+            tracing::error!("the gRPC server did not end well");
         }
     }
 }

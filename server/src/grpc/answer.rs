@@ -19,6 +19,7 @@ pub(super) fn write(outcome: &Outcome<'_>, is_raw: bool) -> ModelInferResponse {
         model_version: outcome.version().to_string(),
         id: outcome.id().unwrap_or_default().to_owned(),
         parameters: parameters(outcome),
+        outputs: Vec::with_capacity(outcome.outputs().count()),
         ..ModelInferResponse::default()
     };
     for output in outcome.outputs() {

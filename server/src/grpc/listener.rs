@@ -1,15 +1,17 @@
 //! Connections: HTTP/2 only, ended without failing a call.
 
 use std::convert::Infallible;
+use std::net::TcpListener;
 use std::pin::pin;
 use std::time::Duration;
 
+use actix_server::Server;
+use actix_service::fn_service;
+use futures::FutureExt;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 use super::closed;
 use super::gate::Gate;
@@ -28,41 +30,31 @@ const FIRST_BYTE: Duration = Duration::from_secs(20);
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// How long it may take to answer.
 const PING_PATIENCE: Duration = Duration::from_secs(20);
-/// How long to wait when no connection can be taken, for want of file handles perhaps.
-const PAUSE: Duration = Duration::from_millis(100);
 
-/// Takes connections until `closing`, then waits for their calls, but not longer than `patience`.
-pub(super) async fn accept(
+/// A server of `threads` threads. A connection stays on one of them, so that what a call allocates is freed where it was
+/// allocated and nobody is woken to answer it. When it is stopped it waits for calls, but not longer than `patience`
+/// seconds.
+pub(super) fn server(
     listener: TcpListener,
     gate: Gate,
-    mut closing: watch::Receiver<bool>,
-    patience: Duration,
-) {
-    let mut connections = JoinSet::new();
-    let has_room = |connections: &JoinSet<()>| connections.len() < MOST_CONNECTIONS;
-    loop {
-        tokio::select! {
-            () = closed(&mut closing) => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if has_room(&connections) => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(stream, gate.clone(), gate.closing()));
-                }
-                Err(error) => {
-                    tracing::warn!(error = %error, "a gRPC connection could not be taken");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
-        }
-    }
-    drop(listener);
-    let all = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(patience, all).await.is_err() {
-        tracing::warn!("gRPC calls in progress were broken off at the end");
-    }
+    threads: usize,
+    patience: u64,
+) -> std::io::Result<Server> {
+    let connections = move || {
+        let gate = gate.clone();
+        fn_service(move |stream| serve(stream, gate.clone()).map(Ok::<_, Infallible>))
+    };
+    let server = Server::build()
+        .workers(threads)
+        .max_concurrent_connections(MOST_CONNECTIONS.div_ceil(threads))
+        .shutdown_timeout(patience)
+        .disable_signals()
+        .listen("grpc", listener, connections)?;
+    Ok(server.run())
 }
 
-async fn serve(stream: TcpStream, gate: Gate, mut closing: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, gate: Gate) {
+    let mut closing = gate.closing();
     // Small answers leave at once; where that cannot be set they leave a little later.
     let _ = stream.set_nodelay(true);
     let begun = tokio::select! {
