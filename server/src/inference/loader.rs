@@ -14,6 +14,7 @@ use chasqui_registry::name::ModelName;
 use chasqui_registry::service::Service;
 use chasqui_registry::{Error, Registry, Result};
 use chasqui_runtime::{Limits, Model};
+use futures::{StreamExt, stream};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -27,6 +28,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Versions with an alias that are loaded besides the routed ones, so that they can be asked for by number.
 const MAX_OTHERS: usize = 4;
 
+/// A version of a model.
+type Key = (ModelName, i64);
+
 /// Loads routing tables; one task owns it.
 pub(super) struct Loader {
     registry: Registry,
@@ -36,9 +40,11 @@ pub(super) struct Loader {
     wake: Arc<Notify>,
     limits: Limits,
     budget: usize,
-    versions: HashMap<(ModelName, i64), Arc<LoadedVersion>>,
+    versions: HashMap<Key, Arc<LoadedVersion>>,
+    /// What was loaded ahead of the table that is being built.
+    ahead: HashMap<Key, Result<Arc<LoadedVersion>>>,
     /// What versions take that were loaded once, so that one without room is not loaded again to find out.
-    sizes: HashMap<(ModelName, i64), usize>,
+    sizes: HashMap<Key, usize>,
     trials: HashMap<Uuid, Known>,
     retry_at: Option<Instant>,
     last_poll: Instant,
@@ -48,6 +54,20 @@ pub(super) struct Loader {
 struct Known {
     plan: rollout::plan::Plan,
     fuse: Arc<AtomicBool>,
+}
+
+/// A service and the versions that it is to send traffic to.
+struct Wanted<'l> {
+    service: Service,
+    stable: i64,
+    rollout: Option<&'l LiveRollout>,
+}
+
+impl Wanted<'_> {
+    fn versions(&self) -> impl Iterator<Item = Key> {
+        let canary = self.rollout.map(|rollout| rollout.canary_version);
+        std::iter::once(self.stable).chain(canary).map(|number| (self.service.config.model.clone(), number))
+    }
 }
 
 /// What a service sends traffic to.
@@ -66,7 +86,7 @@ impl Routed {
 /// Versions of the table in the making, each once, and what they take.
 #[derive(Default)]
 struct HeldVersions {
-    seen: HashSet<(ModelName, i64)>,
+    seen: HashSet<Key>,
     bytes: usize,
 }
 
@@ -112,6 +132,7 @@ impl Loader {
             limits: Limits::default(),
             budget,
             versions: HashMap::new(),
+            ahead: HashMap::new(),
             sizes: HashMap::new(),
             trials: HashMap::new(),
             retry_at: None,
@@ -153,7 +174,7 @@ impl Loader {
         let old = self.table.load_full();
         self.retry_at = None;
         let mut table = RoutingTable { epoch, services: HashMap::with_capacity(services.len()) };
-        let mut routed = Vec::with_capacity(services.len());
+        let mut wanted = Vec::with_capacity(services.len());
         for service in services {
             let rollout = live.iter().find(|rollout| rollout.service == service.name.as_str());
             let name = service.name.to_string();
@@ -162,7 +183,19 @@ impl Loader {
                 table.services.insert(name, entry);
                 continue;
             }
-            match self.routed(service, rollout).await {
+            match self.wanted(service, rollout).await {
+                Ok(service) => wanted.push(service),
+                Err(error) => {
+                    let entry = self.fallback(&name, old.services.get(&name), &error);
+                    table.services.insert(name, entry);
+                }
+            }
+        }
+        self.load_ahead(&wanted).await;
+        let mut routed = Vec::with_capacity(wanted.len());
+        for service in wanted {
+            let name = service.service.name.to_string();
+            match self.routed(service).await {
                 Ok(parts) => routed.push(parts),
                 Err(error) => {
                     let entry = self.fallback(&name, old.services.get(&name), &error);
@@ -202,19 +235,39 @@ impl Loader {
         }
     }
 
-    /// Loads what a service sends traffic to.
-    async fn routed(&mut self, service: Service, live: Option<&LiveRollout>) -> Result<Routed> {
+    /// Says which versions a service sends traffic to.
+    async fn wanted<'l>(&self, service: Service, live: Option<&'l LiveRollout>) -> Result<Wanted<'l>> {
         let Service { name, config, .. } = &service;
-        let live = live.filter(|rollout| rollout.model == config.model.as_str());
-        let stable = match live {
+        let rollout = live.filter(|rollout| rollout.model == config.model.as_str());
+        let stable = match rollout {
             Some(rollout) => rollout.stable_version,
             None => self.registry.resolve_target(&config.model, &config.routing.stable).await?.ok_or_else(
                 || Error::NotFound(format!("the service `{name}` routes to a version that does not exist")),
             )?,
         };
-        let stable = self.version(&config.model, stable).await?;
-        let canary = match live {
-            Some(rollout) => self.canary(&config.model, rollout).await,
+        Ok(Wanted { service, stable, rollout })
+    }
+
+    /// Loads what is not in memory, as much at a time as there are cores. What fails is told where it is needed.
+    async fn load_ahead(&mut self, wanted: &[Wanted<'_>]) {
+        let missing: HashSet<Key> = wanted.iter().flat_map(Wanted::versions).collect();
+        let missing = missing.into_iter().filter(|key| !self.versions.contains_key(key));
+        let this = &*self;
+        let loads = missing.map(|(model, number)| async move {
+            let loaded = this.load(&model, number).await;
+            ((model, number), loaded)
+        });
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        let loaded: Vec<_> = stream::iter(loads).buffer_unordered(cores).collect().await;
+        self.ahead = loaded.into_iter().collect();
+    }
+
+    /// Takes what a service sends traffic to.
+    async fn routed(&mut self, Wanted { service, stable, rollout }: Wanted<'_>) -> Result<Routed> {
+        let model = &service.config.model;
+        let stable = self.version(model, stable).await?;
+        let canary = match rollout {
+            Some(rollout) => self.canary(model, rollout).await,
             None => None,
         };
         Ok(Routed { service, stable, canary })
@@ -311,8 +364,18 @@ impl Loader {
                 return Ok(loaded);
             }
         }
+        let loaded = match self.ahead.remove(&key) {
+            Some(loaded) => loaded?,
+            None => self.load(model, number).await?,
+        };
+        self.sizes.insert(key.clone(), loaded.model.memory_bytes());
+        self.versions.insert(key, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    async fn load(&self, model: &ModelName, number: i64) -> Result<Arc<LoadedVersion>> {
         let started = Instant::now();
-        let loaded = Arc::new(load(&self.registry, model, number, self.limits.clone()).await?);
+        let loaded = load(&self.registry, model, number, self.limits.clone()).await?;
         tracing::info!(
             model.name = %model,
             model.version = number,
@@ -320,9 +383,7 @@ impl Loader {
             elapsed_ms = started.elapsed().as_millis() as u64,
             "version {number} of {model} is loaded"
         );
-        self.sizes.insert(key.clone(), loaded.model.memory_bytes());
-        self.versions.insert(key, Arc::clone(&loaded));
-        Ok(loaded)
+        Ok(Arc::new(loaded))
     }
 
     async fn has_profile(&self, model: &ModelName, number: i64) -> Result<bool> {
