@@ -71,12 +71,10 @@ fn cell(tensor: &Tensor, row: usize, column: usize) -> Value<'_> {
         return Value::Missing;
     }
     let index = row * columns + column;
-    if let Some(text) = tensor.data.text(index) {
-        return Value::Text(text);
-    }
     match tensor.data.number(index) {
-        Some(number) if !number.is_nan() => Value::Number(number),
-        _ => Value::Missing,
+        Some(number) if number.is_nan() => Value::Missing,
+        Some(number) => Value::Number(number),
+        None => tensor.data.text(index).map_or(Value::Missing, Value::Text),
     }
 }
 

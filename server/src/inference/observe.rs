@@ -1,13 +1,14 @@
-//! The counting thread: sketches of what was asked and answered, and the counts of rollouts.
+//! Sketches of what was asked and answered, and the counts of rollouts.
 //!
-//! Answering threads hand over their tensors through a bounded queue; one thread counts. Every second it gives
-//! absolute totals to a task that writes them to the database: a write that fails or is repeated does no harm,
-//! the next one holds everything.
+//! A few rows are sketched where they were answered, while they are in that processor's cache, unless somebody else is at
+//! the sketches; everything else goes through a bounded queue to one thread that counts. Every second it gives absolute
+//! totals to a task that writes them to the database: a write that fails or is repeated does no harm, the next one holds
+//! everything.
 
 mod sketches;
 mod trials;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(super) use sketches::WindowTotal;
 use trials::Trials;
 pub(super) use trials::{TrialTotal, counters};
 
+/// Rows that are sketched where they were answered: some ten microseconds.
+const FEW: usize = 4;
 /// Rows that may wait; at about 200 bytes a row some tens of megabytes.
 const CAPACITY: usize = 200_000;
 /// How long events gather before they are counted: whoever is woken for each of them takes the core from those who
@@ -97,28 +100,40 @@ impl Totals {
 #[derive(Debug)]
 pub(super) struct Observer {
     queue: Arc<Queue<Event>>,
+    sketches: Arc<Mutex<Sketches>>,
     metrics: Metrics,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Observer {
     /// Starts the thread; totals go into `totals`, which holds one at a time.
     pub(super) fn start(metrics: Metrics, totals: mpsc::Sender<Totals>) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new(CAPACITY));
+        let sketches = Arc::default();
         let counter = Counter {
             queue: Arc::clone(&queue),
             metrics: metrics.clone(),
-            sketches: Sketches::default(),
+            sketches: Arc::clone(&sketches),
             trials: Trials::default(),
             totals,
         };
         let thread =
             std::thread::Builder::new().name("chasqui-observe".into()).spawn(move || counter.run())?;
-        Ok(Self { queue, metrics, thread: std::sync::Mutex::new(Some(thread)) })
+        Ok(Self { queue, sketches, metrics, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Hands an event of so many rows over.
-    pub(super) fn push(&self, event: Event, rows: usize) {
+    /// Counts an event of so many rows, or hands it over.
+    pub(super) fn push(&self, mut event: Event, rows: usize) {
+        if rows <= FEW
+            && event.batch.is_some()
+            && let Ok(mut sketches) = self.sketches.try_lock()
+            && let Some(batch) = event.batch.take()
+        {
+            sketches.count(&event.route, &batch, event.at);
+            if event.part.is_none() {
+                return;
+            }
+        }
         if self.queue.push(event, rows) {
             self.metrics.observer_waits.inc();
         }
@@ -127,7 +142,7 @@ impl Observer {
     /// Counts what is still waiting, gives the last totals away and ends. Blocks.
     pub(super) fn finish(&self) {
         self.queue.close();
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
         {
@@ -139,7 +154,7 @@ impl Observer {
 struct Counter {
     queue: Arc<Queue<Event>>,
     metrics: Metrics,
-    sketches: Sketches,
+    sketches: Arc<Mutex<Sketches>>,
     trials: Trials,
     totals: mpsc::Sender<Totals>,
 }
@@ -175,7 +190,7 @@ impl Counter {
     /// Counts an event; says whether it was bad news about a canary.
     fn count(&mut self, event: &Event) -> bool {
         if let Some(batch) = &event.batch {
-            self.sketches.count(&event.route, batch, event.at);
+            self.sketches().count(&event.route, batch, event.at);
         }
         event.part.as_ref().is_some_and(|part| self.trials.count(part, event.now))
     }
@@ -190,6 +205,11 @@ impl Counter {
     }
 
     fn totals_that_changed(&mut self) -> Totals {
-        Totals { windows: self.sketches.changed(), trials: self.trials.changed() }
+        let windows = self.sketches().changed();
+        Totals { windows, trials: self.trials.changed() }
+    }
+
+    fn sketches(&self) -> MutexGuard<'_, Sketches> {
+        self.sketches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,6 +12,7 @@ use chasqui_pipelines::monitor::FlowTotal;
 use chasqui_registry::Micros;
 use chasqui_registry::name::{ModelName, ServiceName};
 use chasqui_runtime::{Value, feature_value, prediction};
+use smallvec::SmallVec;
 
 use super::Batch;
 use crate::inference::snapshot::{LoadedVersion, ServiceRoute};
@@ -73,9 +74,7 @@ impl Sketches {
             let Some(profile) = &version.profile else { continue };
             let window = window_of(windows, route, version, profile, Span { start, length });
             window.is_changed = true;
-            window.sketch.rows += batch.rows as u64;
-            add_features(window, profile, batch);
-            add_flow(window, batch, at);
+            add_rows(window, profile, batch, at);
             if Arc::ptr_eq(version, &batch.version) {
                 add_predictions(window, profile, batch);
             }
@@ -147,41 +146,43 @@ impl Places {
     }
 }
 
-fn add_features(window: &mut Window, profile: &Profile, batch: &Batch) {
+/// Counts the rows: their values, when they came, and which were sent a moment before already.
+fn add_rows(window: &mut Window, profile: &Profile, batch: &Batch, at: Micros) {
     let Batch { version, inputs, rows, .. } = batch;
+    window.sketch.rows += *rows as u64;
+    window.flow.rows += *rows as u64;
+    window.flow.first_at = window.flow.first_at.min(at);
+    window.flow.last_at = window.flow.last_at.max(at);
     let known = window.places.iter().position(|places| places.version == version.number);
     let known = known.unwrap_or_else(|| {
         window.places.push(Places::new(profile, version));
         window.places.len() - 1
     });
     let positions = &window.places[known].positions;
-    let columns = profile.features.iter().zip(&mut window.sketch.features).zip(positions);
-    for ((column, sketch), position) in columns {
-        // A column that the answering version does not take was not read: that is not a missing value.
-        let Some(position) = *position else { continue };
-        for row in 0..*rows {
-            add(sketch, column, feature_value(&version.signature, inputs, row, position));
+    let features = version.signature.features.len();
+    for row in 0..*rows {
+        let value = |feature| feature_value(&version.signature, inputs, row, feature);
+        let values: SmallVec<[Value<'_>; 64]> = (0..features).map(value).collect();
+        window.flow.repeated += u64::from(window.recent.add(hash_of(&values)));
+        let columns = profile.features.iter().zip(&mut window.sketch.features).zip(positions);
+        for ((column, sketch), position) in columns {
+            // A column that the answering version does not take was not read: that is not a missing value.
+            let Some(position) = *position else { continue };
+            add(sketch, column, values[position]);
         }
     }
 }
 
-/// Counts the rows as a flow: when they came, and which were sent a moment before already.
-fn add_flow(window: &mut Window, batch: &Batch, at: Micros) {
-    let Batch { version, inputs, rows, .. } = batch;
-    window.flow.rows += *rows as u64;
-    window.flow.first_at = window.flow.first_at.min(at);
-    window.flow.last_at = window.flow.last_at.max(at);
-    for row in 0..*rows {
-        let mut hash = RowHash::default();
-        for feature in 0..version.signature.features.len() {
-            match feature_value(&version.signature, inputs, row, feature) {
-                Value::Missing => hash.missing(),
-                Value::Number(number) => hash.number(number),
-                Value::Text(text) => hash.text(text),
-            }
+fn hash_of(values: &[Value<'_>]) -> RowHash {
+    let mut hash = RowHash::default();
+    for value in values {
+        match *value {
+            Value::Missing => hash.missing(),
+            Value::Number(number) => hash.number(number),
+            Value::Text(text) => hash.text(text),
         }
-        window.flow.repeated += u64::from(window.recent.add(hash));
     }
+    hash
 }
 
 fn add_predictions(window: &mut Window, profile: &Profile, batch: &Batch) {
