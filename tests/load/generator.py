@@ -153,6 +153,16 @@ class Spent:
         return {"user": user, "system": system}
 
 
+def settle(pid):
+    """Waits until a server has done what a load left for later, which is to seal its log: the next load shall not pay for it."""
+    for _ in range(120):
+        before = sum(cpu_seconds(pid))
+        time.sleep(0.5)
+        if sum(cpu_seconds(pid)) - before < 0.03:
+            return
+    raise LoadError("the server does not come to rest")
+
+
 def median(turns, what):
     return statistics.median(turn[what] for turn in turns)
 

@@ -1,6 +1,7 @@
 """The wires of the inference protocol beside each other on one server: JSON, binary tensors, gRPC.
 
-100 trees of depth 10, 30 features, all logging on; the wires take turns, so that a machine that slows down slows all.
+100 trees of depth 10, 30 features, all logging on; the wires take turns, so that a machine that slows down slows all, and
+each begins when the server has sealed what the last one had it log.
 Needs `wrk`, `h2load` (nghttp2-client) and the packages of tests/requirements.txt:
 
     cargo build --release && tests/load/protocols.py [--seconds 10] [--rounds 3] [--connections 16]
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from tritonclient.grpc import service_pb2 as pb
 
-from generator import BEARER, Wrk, forest, free_port, infer_path, of_binary, of_json, register
+from generator import BEARER, Wrk, forest, free_port, infer_path, of_binary, of_json, register, settle
 
 from chasqui import KEY, Chasqui  # generator.py says where it is
 
@@ -84,6 +85,7 @@ def main():
         rates = {name: [] for name in turns}
         for _ in range(arguments.rounds):
             for name, turn in turns.items():
+                settle(server.process.pid)
                 rates[name].append(turn())
     median = {name: statistics.median(values) for name, values in rates.items()}
     for name, rate in median.items():
