@@ -1,5 +1,7 @@
 //! Drift is found in the window in which it begins, in the column that moved, and starts what waits for it.
 
+use std::path::PathBuf;
+
 use chasqui_tests::{Answer, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,6 +43,39 @@ async fn week(server: &Server, at: &str, sales: &[Sale]) {
     let records: Vec<Value> = sales.iter().map(Sale::record).collect();
     let body = json!({ "records": records, "at": at });
     server.post("/api/v1/services/ventas/predict", &body).await.ok();
+}
+
+/// Whether a text stands anywhere in the database.
+fn is_stored(server: &Server, text: &str) -> bool {
+    let files = std::fs::read_dir(server.data_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let databases: Vec<_> = files.filter(|path| path.to_string_lossy().contains(".db")).collect();
+    assert!(!databases.is_empty());
+    let holds = |path: &PathBuf| {
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+    };
+    databases.iter().any(holds)
+}
+
+#[tokio::test]
+async fn new_values_are_kept_unless_they_are_personal() {
+    let mut server = trained_service().await;
+    let config = json!({ "model": "ventas", "personal": ["store"] });
+    server.put("/api/v1/services/reservado", &config).await.ok();
+    server.wait_for("/api/v1/services/reservado", |service| service["ready"] == true).await;
+    for (service, store) in [("ventas", "Calle Larga 77"), ("reservado", "Calle Corta 11")] {
+        let record = json!({ "price": 5.0, "store": store });
+        server
+            .post(&format!("/api/v1/services/{service}/predict"), &json!({ "records": [record] }))
+            .await
+            .ok();
+    }
+    assert!(server.terminate());
+    assert!(
+        is_stored(&server, "Calle Larga 77"),
+        "a new value is told to whoever looks for the reason of a drift"
+    );
+    assert!(!is_stored(&server, "Calle Corta 11"), "a personal value is in the database");
 }
 
 #[tokio::test]

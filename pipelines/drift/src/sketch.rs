@@ -75,6 +75,14 @@ impl Sketch {
         self.missing = self.missing.saturating_add(1);
     }
 
+    /// Forgets which values they were that the reference never saw; how many and how different stays known. For columns
+    /// whose values may be counted and not kept.
+    pub fn forget_values(&mut self) {
+        if let Cells::Text(tally) = &mut self.cells {
+            tally.forget_values();
+        }
+    }
+
     /// Adds the counts of `other`, made over the same reference.
     pub fn merge(&mut self, other: &Self) -> Result<(), DriftError> {
         match (&mut self.cells, &other.cells) {

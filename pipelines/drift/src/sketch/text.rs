@@ -74,6 +74,10 @@ impl TextTally {
         }
     }
 
+    pub(crate) fn forget_values(&mut self) {
+        self.new_values = Frequent::default();
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) -> Result<(), DriftError> {
         if !self.has_cells(other.counts.len()) {
             let message = format!("{} and {} categories", self.counts.len(), other.counts.len());

@@ -75,6 +75,7 @@ impl Sketches {
             let window = window_of(windows, route, version, profile, Span { start, length });
             window.is_changed = true;
             add_rows(window, profile, batch, at);
+            forget_values(window, profile, &route.config.personal);
             if Arc::ptr_eq(version, &batch.version) {
                 add_predictions(window, profile, batch);
             }
@@ -169,6 +170,16 @@ fn add_rows(window: &mut Window, profile: &Profile, batch: &Batch, at: Micros) {
             // A column that the answering version does not take was not read: that is not a missing value.
             let Some(position) = *position else { continue };
             add(sketch, column, values[position]);
+        }
+    }
+}
+
+/// Of personal columns no value is kept.
+fn forget_values(window: &mut Window, profile: &Profile, personal: &[String]) {
+    for name in personal {
+        let place = profile.features.iter().position(|column| column.name == *name);
+        if let Some(sketch) = place.and_then(|place| window.sketch.features.get_mut(place)) {
+            sketch.forget_values();
         }
     }
 }
