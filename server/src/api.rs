@@ -30,13 +30,15 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// Declares what programs ask; a route that is declared here is described in [`operations`].
+///
+/// A path is held against one route after the other, so what is asked most comes first, here and in each of these.
 fn programs(config: &mut ServiceConfig) {
-    health::routes(config);
+    config.service(v1::scope());
     oip::routes(config);
     kserve_v1::routes(config);
     mlflow::routes(config);
+    health::routes(config);
     document::routes(config);
-    config.service(v1::scope());
 }
 
 /// What the routes for programs say about themselves, for the API's document.

@@ -31,6 +31,10 @@ pub const EXTENSIONS: [&str; 6] = [
 ];
 
 pub(super) fn routes(config: &mut ServiceConfig) {
+    let models = ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"];
+    for model in models {
+        config.service(resource(&format!("{model}/infer"), "POST").post(infer::infer));
+    }
     config
         .service(resource("/v2/health/live", "GET").get(live))
         .service(resource("/v2/health/ready", "GET").get(ready))
@@ -39,12 +43,11 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .service(resource("/v2/repository/index", "POST").post(repository::index))
         .service(resource("/v2/repository/models/{model}/load", "POST").post(repository::load))
         .service(resource("/v2/repository/models/{model}/unload", "POST").post(repository::unload));
-    for model in ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"] {
+    for model in models {
         let under = |name: &str| format!("{model}/{name}");
         config
             .service(resource(model, "GET").get(metadata))
             .service(resource(&under("ready"), "GET").get(model_ready))
-            .service(resource(&under("infer"), "POST").post(infer::infer))
             .service(resource(&under("stats"), "GET").get(description::statistics))
             .service(resource(&under("config"), "GET").get(description::configuration));
     }

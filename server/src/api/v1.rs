@@ -31,8 +31,8 @@ use crate::problem::Result;
 /// Everything under `/api/v1`.
 pub fn scope() -> impl actix_web::dev::HttpServiceFactory {
     let scope = web::scope("/api/v1").wrap(from_fn(idempotency::wrap));
-    let scope = registry(scope);
     let scope = services(scope);
+    let scope = registry(scope);
     let scope = work(scope);
     scope.default_service(web::to(not_found))
 }
@@ -115,6 +115,7 @@ where
         >,
 {
     scope
+        .service(resource("/services/{service}/predict", "POST").post(services::predict))
         .service(resource("/services", "GET").get(services::list))
         .service(
             resource("/services/{service}", "GET, PUT, DELETE")
@@ -122,7 +123,6 @@ where
                 .put(services::put)
                 .delete(services::delete),
         )
-        .service(resource("/services/{service}/predict", "POST").post(services::predict))
         .service(
             resource("/services/{service}/rollouts", "GET, POST").get(rollouts::list).post(rollouts::create),
         )
