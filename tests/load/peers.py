@@ -29,12 +29,13 @@ import onnxruntime
 
 from environment import CannotInstall, python_of
 from generator import (BEARER, LoadError, Process, Wrk, forest, free_port, infer_path, median, memory_mib, of_json, register,
-                       table)
+                       settle, table)
 
 from chasqui import Chasqui  # generator.py says where it is
 
 PEERS = Path(__file__).resolve().parent / "peer"
 WORKERS = "2"
+WATCHING = "Chasqui, watching for drift"
 HEADERS = {"Content-Type": "application/json", **BEARER}
 QUIET = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
 
@@ -192,6 +193,8 @@ def take_turns(contestants, absent, arguments):
                 contestants.remove(contestant)
                 absent[contestant.title] = str(error)
                 continue
+            if contestant.peer.start is None:
+                settle(*contestant.pids())
             if turn >= 0:
                 contestant.turns.append(result)
                 print(f"turn {turn + 1}: {contestant.title} {result['rate']:.0f}/s p50 {result['p50']:.2f} ms "
@@ -199,12 +202,12 @@ def take_turns(contestants, absent, arguments):
 
 
 def summary(contestants):
-    """The lines of the table; the first server's rate is told as so many times that of each."""
-    lines = [("", "requests/s", "p50, ms", "p99, ms", "memory, MiB", "our rate to its")]
+    """The lines of the table; the rates of our two servers are told as so many times that of each."""
+    lines = [("", "requests/s", "p50, ms", "p99, ms", "memory, MiB", "our rate to its", "and watching")]
     for contestant in contestants:
         rate, p50, p99, memory = (median(contestant.turns, what) for what in ("rate", "p50", "p99", "memory"))
-        ratio = median(contestants[0].turns, "rate") / rate
-        lines.append((contestant.title, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{memory:,.0f}", f"{ratio:.1f}"))
+        ratios = [f"{median(ours.turns, 'rate') / rate:.1f}" for ours in contestants[:2]]
+        lines.append((contestant.title, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{memory:,.0f}", *ratios))
     return lines
 
 
@@ -214,10 +217,13 @@ def compare(peers, arguments, python_for):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with an ended comparison too
     with ExitStack() as stack:
         question = Question(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(Chasqui())
-        register(server, question.onnx, rows=question.learned)
-        contestants = [Contestant("Chasqui", server.url, lambda: [server.process.pid], Peer("Chasqui", None), question)]
-        contestants[0].check()
+        contestants = []
+        for title, rows in (("Chasqui", None), (WATCHING, question.learned)):
+            server = stack.enter_context(Chasqui())
+            register(server, question.onnx, rows=rows)
+            pids = [server.process.pid]
+            contestants.append(Contestant(title, server.url, lambda pids=pids: pids, Peer(title, None), question))
+            contestants[-1].check()
         for peer in peers:
             mine = stack.enter_context(ExitStack())
             try:
@@ -226,7 +232,7 @@ def compare(peers, arguments, python_for):
                 absent[peer.named()] = f"{type(error).__name__}: {error}"
                 mine.close()
         take_turns(contestants, absent, arguments)
-    if any(contestant.title == "Chasqui" for contestant in contestants):
+    if [contestant.title for contestant in contestants[:2]] == ["Chasqui", WATCHING]:
         print(table(summary(contestants), arguments.markdown))
     for title, reason in absent.items():
         print(f"\nNot measured: {title}: {reason}")

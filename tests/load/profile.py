@@ -27,8 +27,7 @@ STAGES = {
     "model": r"chasqui_runtime::model::Model::predict",
     "log": r"inference::execute::log\b",
     "writing": r"infer::json_answer::JsonAnswer::of",
-    "handing over": r"inference::execute::tell\b",
-    "counting for drift and rollouts, on a thread of its own": r"inference::observe::Counter::run\b",
+    "counting for drift": r"inference::execute::tell\b",
     "the database, in the background": r"ExecuteIter as core::iter::traits::iterator::Iterator>::next",
 }
 TOTAL = r"PROGRAM TOTALS"
