@@ -34,7 +34,7 @@ fn sorted(mut keys: Vec<u64>) -> Vec<u64> {
     let lowest = (u64::BITS - differing.leading_zeros()).saturating_sub(DIGITS * DIGIT_BITS);
     let digit =
         |key: u64, place: usize| (key >> (lowest + place as u32 * DIGIT_BITS)) as usize & (BUCKETS - 1);
-    let mut counts = [[0_u32; BUCKETS]; DIGITS as usize];
+    let mut counts = vec![[0_u32; BUCKETS]; DIGITS as usize];
     for key in &keys {
         for (place, counts) in counts.iter_mut().enumerate() {
             counts[digit(*key, place)] += 1;
