@@ -5,14 +5,13 @@ use chasqui_pipelines::jobs::{Dedup, JobKind, JobState, NewJob, drift_check};
 use chasqui_pipelines::monitor::{WindowKey, store_sketch};
 use chasqui_pipelines::{monitor, pipeline, report};
 use chasqui_registry::outcome::{Outcome, Target};
-use chasqui_registry::prediction_log::{Personal, Record, Shape};
+use chasqui_registry::prediction_log::{Personal, Shape};
 use chasqui_registry::service::{MonitorPolicy, ServiceConfig};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, PageRequest};
-use chasqui_runtime::Value;
 use serde_json::json;
 
-use crate::fixture::{self, Fixture, actor, curve, declaration, eventually, model, service};
+use crate::fixture::{self, Fixture, actor, answered, curve, declaration, eventually, model, service};
 
 on_both_databases!(
     a_change_is_found_told_once_and_answered_by_retraining,
@@ -130,23 +129,7 @@ async fn answer(fixture: &Fixture, version: &Version, rows: i64, truth: impl Fn(
     for row in 0..rows {
         let at = Micros(fixture.registry.now().0 + row);
         let x = (row % 37) as f64 / 10.0;
-        let inputs = version.signature.features.iter().map(|feature| match feature.name.as_str() {
-            "store" => Value::Text("Quito"),
-            _ => Value::Number(x),
-        });
-        let record = Record {
-            id: at.new_id(),
-            at,
-            latency_us: 900,
-            rollout: None,
-            key: None,
-            request_id: None,
-            inputs: inputs.collect(),
-            label: Value::Missing,
-            score: None,
-            value: Some(x + 1.0),
-            error: false,
-        };
+        let record = answered(version, at, x, x + 1.0);
         outcomes.push(Outcome {
             target: Target::Prediction(record.id),
             label: None,

@@ -11,9 +11,10 @@ use chasqui_pipelines::{Worker, WorkerConfig, WorkerHandle};
 use chasqui_registry::clock::ManualClock;
 use chasqui_registry::dataset::Upload;
 use chasqui_registry::name::{Actor, AliasName, DatasetName, ModelName, PipelineName, ServiceName};
-use chasqui_registry::prediction_log::{Log, LogConfig, Pseudonymiser};
+use chasqui_registry::prediction_log::{Log, LogConfig, Pseudonymiser, Record};
 use chasqui_registry::version::{NewVersion, Version};
 use chasqui_registry::{Db, Micros, PageRequest, Registry};
+use chasqui_runtime::Value;
 use chasqui_trainer::{Column, ColumnData, Holdout, Learner, Linear, Table, Task, TrainSpec, train};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
@@ -143,6 +144,27 @@ pub(crate) fn service() -> ServiceName {
 
 pub(crate) fn pipeline() -> PipelineName {
     PipelineName::try_from("ventas").unwrap()
+}
+
+/// A row in the log: `x` in every column but the store's, and what was answered.
+pub(crate) fn answered(version: &Version, at: Micros, x: f64, answer: f64) -> Record<'static> {
+    let inputs = version.signature.features.iter().map(|feature| match feature.name.as_str() {
+        "store" => Value::Text("Quito"),
+        _ => Value::Number(x),
+    });
+    Record {
+        id: at.new_id(),
+        at,
+        latency_us: 900,
+        rollout: None,
+        key: None,
+        request_id: None,
+        inputs: inputs.collect(),
+        label: Value::Missing,
+        score: None,
+        value: Some(answer),
+        error: false,
+    }
 }
 
 /// A linear model of one number and its profile.

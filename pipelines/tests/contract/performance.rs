@@ -7,14 +7,13 @@ use chasqui_pipelines::monitor::performance::NotEstimated;
 use chasqui_pipelines::monitor::{WindowKey, performance, store_sketch};
 use chasqui_pipelines::{alert, monitor, pipeline};
 use chasqui_registry::outcome::{Outcome, Target};
-use chasqui_registry::prediction_log::{Personal, Record, Shape};
+use chasqui_registry::prediction_log::{Personal, Shape};
 use chasqui_registry::service::{MonitorPolicy, Worth};
 use chasqui_registry::version::Version;
 use chasqui_registry::{Micros, PageRequest};
-use chasqui_runtime::Value;
 
 use crate::drift::{WINDOW, key};
-use crate::fixture::{self, Fixture, actor, curve, declaration, eventually, model, service};
+use crate::fixture::{self, Fixture, actor, answered, curve, declaration, eventually, model, service};
 
 on_both_databases!(
     performance_is_estimated_and_measured_as_outcomes_come,
@@ -171,23 +170,7 @@ fn log_curve(
         let at = Micros(from.0 + row * 1000);
         let x = (row * 7 % 60) as f64 / 10.0 - 3.0;
         let answer = x * x + 2.1;
-        let inputs = version.signature.features.iter().map(|feature| match feature.name.as_str() {
-            "store" => Value::Text("Quito"),
-            _ => Value::Number(x),
-        });
-        let record = Record {
-            id: at.new_id(),
-            at,
-            latency_us: 900,
-            rollout: None,
-            key: None,
-            request_id: None,
-            inputs: inputs.collect(),
-            label: Value::Missing,
-            score: None,
-            value: Some(answer),
-            error: false,
-        };
+        let record = answered(version, at, x, answer);
         told.push((record.id, answer));
         fixture.log.append(&shape, &[record]).unwrap();
     }

@@ -4,13 +4,12 @@ use chasqui_drift::calendar::{Calendar, Event, SeasonalVerdict};
 use chasqui_pipelines::monitor;
 use chasqui_pipelines::monitor::{SeasonSource, WindowKey, store_sketch};
 use chasqui_registry::Micros;
-use chasqui_registry::prediction_log::{Personal, Record, Shape};
+use chasqui_registry::prediction_log::{Personal, Shape};
 use chasqui_registry::service::{MonitorPolicy, ServiceConfig};
 use chasqui_registry::version::Version;
-use chasqui_runtime::Value;
 
 use crate::drift::{serve, sketch};
-use crate::fixture::{Fixture, actor, model, service};
+use crate::fixture::{Fixture, actor, answered, model, service};
 
 on_both_databases!(
     a_season_explains_what_the_year_before_looked_like,
@@ -22,25 +21,11 @@ fn log_at(fixture: &Fixture, version: &Version, at: Micros, rows: i64, shift: f6
     let personal = Personal { columns: &[], key_field: None };
     let shape =
         Shape::of_signature(&service(), &model("ventas"), version.version, &version.signature, &personal);
-    let records: Vec<Record<'_>> = (0..rows)
-        .map(|row| {
-            let x = (row * 7 % 37) as f64 / 10.0 + shift;
-            Record {
-                id: Micros(at.0 + row).new_id(),
-                at: Micros(at.0 + row),
-                latency_us: 900,
-                rollout: None,
-                key: None,
-                request_id: None,
-                inputs: version.signature.features.iter().map(|_| Value::Number(x)).collect(),
-                label: Value::Missing,
-                score: None,
-                value: Some(x + 1.0),
-                error: false,
-            }
-        })
-        .collect();
-    fixture.log.append(&shape, &records).unwrap();
+    let record = |row: i64| {
+        let x = (row * 7 % 37) as f64 / 10.0 + shift;
+        answered(version, Micros(at.0 + row), x, x + 1.0)
+    };
+    fixture.log.append(&shape, &(0..rows).map(record).collect::<Vec<_>>()).unwrap();
 }
 
 async fn a_season_explains_what_the_year_before_looked_like(fixture: &Fixture) {
