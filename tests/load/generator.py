@@ -189,10 +189,11 @@ class Process:
                                             start_new_session=True)
 
     def pids(self):
-        found = []
+        # Its own is told apart: nginx writes over its environment.
+        found = [self.process.pid] if self.process.poll() is None else []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if self.mark.encode() in (folder / "environ").read_bytes():
+                if int(folder.name) not in found and self.mark.encode() in (folder / "environ").read_bytes():
                     found.append(int(folder.name))
             except OSError:
                 continue  # it ended meanwhile
