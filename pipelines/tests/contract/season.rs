@@ -5,7 +5,7 @@ use chasqui_pipelines::monitor;
 use chasqui_pipelines::monitor::{SeasonSource, WindowKey, store_sketch};
 use chasqui_registry::Micros;
 use chasqui_registry::prediction_log::{Personal, Shape};
-use chasqui_registry::service::{MonitorPolicy, ServiceConfig};
+use chasqui_registry::service::{MonitorPolicy, Service, ServiceConfig};
 use chasqui_registry::version::Version;
 
 use crate::drift::{serve, sketch};
@@ -15,6 +15,8 @@ on_both_databases!(
     a_season_explains_what_the_year_before_looked_like,
     a_change_that_outlasts_its_season_is_told_once,
 );
+
+const WEEK: i64 = 7 * 86_400;
 
 /// Logs answers of the model `y = x + 1` at a time of their own.
 fn log_at(fixture: &Fixture, version: &Version, at: Micros, rows: i64, shift: f64) {
@@ -28,16 +30,19 @@ fn log_at(fixture: &Fixture, version: &Version, at: Micros, rows: i64, shift: f6
     fixture.log.append(&shape, &(0..rows).map(record).collect::<Vec<_>>()).unwrap();
 }
 
+async fn watch_by_week(fixture: &Fixture) -> Service {
+    let mut config = ServiceConfig::of_model(model("ventas"));
+    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
+    fixture.registry.put_service(&actor(), &service(), config, "").await.unwrap();
+    fixture.registry.get_service(&service()).await.unwrap().unwrap()
+}
+
 async fn a_season_explains_what_the_year_before_looked_like(fixture: &Fixture) {
-    const WEEK: i64 = 7 * 86_400;
     // Thursday 15 December 2022, 0:00 UTC: a week of monitoring begins, nine days before the 24th.
     let december = Micros(1_671_062_400_000_000);
     let registry = &fixture.registry;
     let (version, profile) = serve(fixture).await;
-    let mut config = ServiceConfig::of_model(model("ventas"));
-    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
-    registry.put_service(&actor(), &service(), config, "").await.unwrap();
-    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let found = watch_by_week(fixture).await;
     let year_before = december.plus_seconds(-365 * 86_400);
     for week in 0..2 {
         log_at(fixture, &version, year_before.plus_seconds(week * WEEK + 40 * 3600), 200, 2.0);
@@ -81,15 +86,11 @@ async fn a_season_explains_what_the_year_before_looked_like(fixture: &Fixture) {
 }
 
 async fn a_change_that_outlasts_its_season_is_told_once(fixture: &Fixture) {
-    const WEEK: i64 = 7 * 86_400;
     // Thursday 1 December 2022, 0:00 UTC; there are no rows of an earlier year.
     let december = Micros(1_669_852_800_000_000);
     let registry = &fixture.registry;
     let (_, profile) = serve(fixture).await;
-    let mut config = ServiceConfig::of_model(model("ventas"));
-    config.monitor = MonitorPolicy { window_seconds: WEEK, min_rows: 50, ignore: Vec::new() };
-    registry.put_service(&actor(), &service(), config, "").await.unwrap();
-    let found = registry.get_service(&service()).await.unwrap().unwrap();
+    let found = watch_by_week(fixture).await;
     let mut alarms = Vec::new();
     for week in 0..4 {
         let key = WindowKey {

@@ -1,4 +1,4 @@
-//! One request from tensors to answers: ask the version, fall back to stable, log, tell the counting thread.
+//! One request from tensors to answers: ask the version, fall back to stable, log, tell `observe`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -255,7 +255,7 @@ pub(super) fn log<'k>(
     })
 }
 
-/// Hands what was answered to the counting thread, tensors included: nothing is copied.
+/// Hands what was answered to `observe`, tensors included: nothing is copied.
 pub(super) fn tell(
     inference: &Inference,
     route: &Arc<ServiceRoute>,

@@ -186,7 +186,7 @@ impl Loader {
             match self.wanted(service, rollout).await {
                 Ok(service) => wanted.push(service),
                 Err(error) => {
-                    let entry = self.fallback(&name, old.services.get(&name), &error);
+                    let entry = self.fallback(&name, &old, &error);
                     table.services.insert(name, entry);
                 }
             }
@@ -198,7 +198,7 @@ impl Loader {
             match self.routed(service).await {
                 Ok(parts) => routed.push(parts),
                 Err(error) => {
-                    let entry = self.fallback(&name, old.services.get(&name), &error);
+                    let entry = self.fallback(&name, &old, &error);
                     table.services.insert(name, entry);
                 }
             }
@@ -208,7 +208,7 @@ impl Loader {
             let name = parts.service.name.to_string();
             let entry = match self.route(parts, &mut held).await {
                 Ok(route) => Entry::Ready(Arc::new(route)),
-                Err(error) => self.fallback(&name, old.services.get(&name), &error),
+                Err(error) => self.fallback(&name, &old, &error),
             };
             table.services.insert(name, entry);
         }
@@ -222,11 +222,11 @@ impl Loader {
     }
 
     /// What serves when a service could not be put together: its old route if it has one.
-    fn fallback(&mut self, name: &str, old: Option<&Entry>, error: &Error) -> Entry {
+    fn fallback(&mut self, name: &str, old: &RoutingTable, error: &Error) -> Entry {
         self.metrics.load_failures.inc();
         self.retry_at = Some(Instant::now() + RETRY);
         tracing::error!(service.name = name, error = %error, "the service could not be loaded; it is tried again");
-        match old {
+        match old.services.get(name) {
             Some(Entry::Ready(route)) => Entry::Ready(Arc::clone(route)),
             _ => Entry::NotReady(match error {
                 Error::NotFound(text) | Error::Conflict(text) => text.clone(),

@@ -11,7 +11,7 @@ use super::expect::Warnings;
 use super::rows::{Asked, Inquiry};
 use super::{Answer, friendly, json};
 
-/// Writes the answer, and hands what was asked to the counting thread.
+/// Writes the answer, and hands what was asked to `observe`.
 pub(super) fn answer(inquiry: &Inquiry<'_>, asked: Asked, warnings: &Warnings, notes: &[String]) -> Answer {
     let rows = asked.rows().count();
     let mut body = Vec::with_capacity(64 + 64 * rows);
